@@ -18,7 +18,10 @@ Role = Literal["grid", "stream", "whole"]
 
 @dataclass(frozen=True)
 class Plan:
-    """One dim: ``grid`` (a program has one tile of it), ``stream`` (a fold visits its tiles) or ``whole`` (one tile covers it)."""
+    """One dim: ``grid`` (a program has one tile of it), ``stream`` (a fold visits its tiles) or ``whole`` (one tile covers it).
+
+    A grid or streamed dim without a size is not tiled yet.
+    """
 
     dim: str
     role: Role
@@ -80,8 +83,6 @@ def _parse_plan(parser: AttrParser) -> Plan:
     size = parser.parse_optional_integer(allow_boolean=False, allow_negative=False)
     if size is not None and (size < 1 or size > 2**16):
         parser.raise_error(f"a tile has 1 to 65536 elements along a dim, got {size}")
-    if role != "whole" and size is None:
-        parser.raise_error(f"dim {dim} is {role} and wants a tile size")
     return Plan(dim, "grid" if role == "grid" else "stream" if role == "stream" else "whole", size)
 
 

@@ -1,0 +1,143 @@
+"""Choose tile sizes, warps and pipeline stages by a cost model, or as told: ``choose-sizes{i=128 j=64}``.
+
+Before:
+    func.func @f(%x: !tensor_ext.tensor<B, S, 64 : f32>) -> !tensor_ext.tensor<B, S : f32> {
+      %r = loop.kernel @k(%X = %x) dims [b = B, i = S, d = 64] schedule [b grid, i grid, d whole] warps 4 stages 2 {
+        %0 = loop.load %X[b, i, d] : !loop.tile<b, i, d : f32>
+        %1 = loop.reduce sum %0 over [d] : !loop.tile<b, i : f32>
+        loop.store %1, 0[b, i]
+      } : !tensor_ext.tensor<B, S : f32>
+      func.return %r : !tensor_ext.tensor<B, S : f32>
+    }
+
+After:
+    func.func @f(%x: !tensor_ext.tensor<B, S, 64 : f32>) -> !tensor_ext.tensor<B, S : f32> {
+      %r = loop.kernel @k(%X = %x) dims [b = B, i = S, d = 64] schedule [b grid 1, i grid 64, d whole] warps 4 stages 2 {
+        %0 = loop.load %X[b, i, d] : !loop.tile<b, i, d : f32>
+        %1 = loop.reduce sum %0 over [d] : !loop.tile<b, i : f32>
+        loop.store %1, 0[b, i]
+      } : !tensor_ext.tensor<B, S : f32>
+      func.return %r : !tensor_ext.tensor<B, S : f32>
+    }
+
+Deterministic: the same kernel gets the same sizes on every boot and rank. A grid dim that only one factor of some contraction has
+is tiled; without contractions the innermost one is. Tiles halve until accumulators and the largest value fit the registers.
+
+Refuses when: nothing (sizes that the options name are taken as they are; a dim that no kernel has is an error).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.arg_spec import ArgSpec
+
+from flashlight_mlir.analysis.sizes import next_power_of_two, nominal
+from flashlight_mlir.dialects.loop import ContractOp, FoldOp, KernelOp, LoadOp, Plan, Schedule, ScheduleAttr, dims_of
+from flashlight_mlir.dialects.syntax import element_of
+
+REGISTER_ELEMENTS = 48 * 1024
+"""f32 elements that a program of 8 warps holds in registers: 256 threads of some 192 registers each."""
+SHARED_BYTES = 200 * 1024
+"""Shared memory that the pipelined loads of a program may take (sm_90 has 227 KiB)."""
+VECTOR_ELEMENTS = 4096
+"""Elements of the largest value in a kernel without contractions."""
+
+
+def tiled_dims(kernel: KernelOp, schedule: Schedule) -> list[str]:
+    """Grid dims whose tiles have more than one element."""
+    grid = [p.dim for p in schedule.grid]
+    contracts = [op for op in kernel.body.walk() if isinstance(op, ContractOp)]
+    if not contracts:
+        return grid[-1:]
+    sides = [(set(dims_of(c.lhs.type)), set(dims_of(c.rhs.type))) for c in contracts]
+    return [d for d in grid if any((d in a) != (d in b) for a, b in sides)] or grid[-1:]
+
+
+def footprint(kernel: KernelOp, sizes: dict[str, int]) -> int:
+    """Elements in registers at once: the largest state of a fold, and the largest value beside it."""
+
+    def count(dims: tuple[str, ...]) -> int:
+        total = 1
+        for d in dims:
+            total *= sizes[d]
+        return total
+
+    states = [sum(count(dims_of(t)) for t in op.outputs.types) for op in kernel.body.walk() if isinstance(op, FoldOp)]
+    values = [count(dims_of(r.type)) for op in kernel.body.walk() if not isinstance(op, FoldOp) for r in op.results]
+    return max(states, default=0) + max(values, default=0)
+
+
+def streamed_bytes(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int]) -> int:
+    """Bytes that one chunk of the streamed loads takes in shared memory."""
+    total = 0
+    for op in kernel.body.walk():
+        if isinstance(op, LoadOp) and any(schedule.role(d) == "stream" for d in dims_of(op.result.type)):
+            count = 1
+            for d in dims_of(op.result.type):
+                count *= sizes[d]
+            total += count * (4 if isinstance(element_of(op.result.type), Float32Type) else 2)
+    return total
+
+
+def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int]) -> Schedule:
+    """Sizes for each dim: start large, halve what is too large."""
+    tiled = tiled_dims(kernel, schedule)
+    contracts = [op for op in kernel.body.walk() if isinstance(op, ContractOp)]
+    full_precision = any(isinstance(element_of(c.lhs.type), Float32Type) for c in contracts)
+    sizes: dict[str, int] = {}
+    for plan in schedule.plans:
+        extent = next_power_of_two(nominal(kernel.dims[plan.dim]))
+        if plan.role == "whole":
+            sizes[plan.dim] = extent
+        elif plan.role == "stream":
+            sizes[plan.dim] = min(extent, (32 if full_precision else 64) if contracts else 1024)
+        else:
+            largest = 1 if plan.dim not in tiled else (64 if full_precision else 128) if contracts else VECTOR_ELEMENTS
+            sizes[plan.dim] = max(16 if contracts and largest > 1 else 1, min(extent, largest))
+    sizes |= {d: s for d, s in told.items() if d in sizes}
+    limit = REGISTER_ELEMENTS if contracts else VECTOR_ELEMENTS
+    smallest = 16 if contracts else 1
+    free = [d for d in tiled if d not in told]
+    while footprint(kernel, sizes) > limit and any(sizes[d] > smallest for d in free):
+        largest = max(free, key=lambda d: sizes[d])
+        sizes[largest] //= 2
+    warps = 8 if contracts and max((sizes[d] for d in tiled), default=1) >= 128 else 4
+    stages = 3
+    while stages > 1 and stages * streamed_bytes(kernel, schedule, sizes) > SHARED_BYTES:
+        stages -= 1
+    stages = stages if any(p.role == "stream" for p in schedule.plans) and contracts else 2
+    plans = tuple(Plan(p.dim, p.role, None if p.role == "whole" else sizes[p.dim]) for p in schedule.plans)
+    return Schedule(plans, warps, stages)
+
+
+@dataclass(frozen=True)
+class ChooseSizesPass(ModulePass):
+    """Choose tile sizes, warps and pipeline stages by a cost model, or as told: choose-sizes{i=128 j=64}."""
+
+    name = "choose-sizes"
+    sizes: dict[str, int] = field(default_factory=dict[str, int])
+
+    @classmethod
+    def from_spec(cls, spec: ArgSpec) -> Self:
+        """Every option is a dim and its tile size."""
+        sizes: dict[str, int] = {}
+        for dim, values in spec.args.items():
+            if len(values) != 1 or not isinstance(values[0], int) or not 1 <= values[0] <= 8192:
+                raise ValueError(f"choose-sizes: {dim} wants one tile size from 1 to 8192")
+            if values[0] & (values[0] - 1):
+                raise ValueError(f"choose-sizes: {dim}={values[0]} is no power of two")
+            sizes[dim] = values[0]
+        return cls(sizes)
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        kernels = [k for k in op.walk() if isinstance(k, KernelOp) and k.schedule]
+        if unknown := sorted(set(self.sizes) - {d for k in kernels for d in k.dims}):
+            raise ValueError(f"choose-sizes: no kernel has the dim {', '.join(unknown)}")
+        for kernel in kernels:
+            assert kernel.schedule
+            kernel.schedule = ScheduleAttr(choose(kernel, kernel.schedule.data, self.sizes))
