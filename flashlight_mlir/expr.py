@@ -94,16 +94,22 @@ class Expr:
         return self.terms[0][1] if len(self.terms) == 1 and not self.terms[0][0] else None
 
     @property
-    def name(self) -> str | None:
-        """The name, if the expression is just one name."""
+    def atom(self) -> Atom | None:
+        """The atom, if the expression is just one."""
         if len(self.terms) == 1 and self.terms[0][1] == 1 and len(self.terms[0][0]) == 1:
-            atom = self.terms[0][0][0]
-            return atom.text if isinstance(atom, Name) else None
+            return self.terms[0][0][0]
         return None
 
     @property
+    def name(self) -> str | None:
+        """The name, if the expression is just one name."""
+        return self.atom.text if isinstance(self.atom, Name) else None
+
+    @property
     def is_atomic(self) -> bool:
-        return self.name is not None or (self.constant is not None and self.constant >= 0)
+        if self.constant is not None:
+            return self.constant >= 0
+        return isinstance(self.atom, Name) or (isinstance(self.atom, Call) and self.atom.fn not in ("floordiv", "mod"))
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -214,7 +220,7 @@ def call(fn: str, args: tuple[Expr, ...], bounds: Bounds | None = None) -> Expr:
     """Build ``fn(args)``, simplified; ``bounds`` lets floordiv and mod use the ranges of dims."""
     constants = [a.constant for a in args]
     if fn in ("min", "max"):
-        unique = tuple(dict.fromkeys(args))
+        unique = tuple(dict.fromkeys(x for a in args for x in _operands(fn, a)))
         if all(c is not None for c in constants):
             return Expr.of((min if fn == "min" else max)(c for c in constants if c is not None))
         return unique[0] if len(unique) == 1 else Expr.of(Call(fn, unique))
@@ -232,6 +238,11 @@ def call(fn: str, args: tuple[Expr, ...], bounds: Bounds | None = None) -> Expr:
     if fn == "mod":  # a multiple of the divisor does not change the remainder
         return Expr.of(Call("mod", (rest, by)))
     return multiple + Expr.of(Call("floordiv", (rest, by)))
+
+
+def _operands(fn: str, e: Expr) -> tuple[Expr, ...]:
+    """The operands of a nested ``min`` or ``max``, or the expression itself."""
+    return e.atom.args if isinstance(e.atom, Call) and e.atom.fn == fn else (e,)
 
 
 def _split_multiple(x: Expr, by: Expr) -> tuple[Expr, Expr]:

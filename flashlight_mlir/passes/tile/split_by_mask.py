@@ -1,0 +1,153 @@
+"""Split a fold into a chain: whole tiles where every mask holds, and the mixed tiles before and after them.
+
+Before:
+    func.func @f(%x: !tensor_ext.tensor<S, T : f32>) -> !tensor_ext.tensor<S : f32> {
+      %r = loop.kernel @k(%X = %x) dims [i = S, j = T] schedule [i grid 128, j stream 64] warps 4 stages 2 {
+        %ninf = arith.constant 0xff800000 : f32
+        %m = loop.fold over [j] in [0, T) (%m0 = %ninf : !loop.tile<i : f32>) {
+          %0 = loop.load %X[i, j] : !loop.tile<i, j : f32>
+          %1 = loop.reduce max %0 over [j] : !loop.tile<i : f32>
+          %2 = pointwise.max %m0, %1 : !loop.tile<i : f32>
+          loop.yield %2
+        }
+        loop.store %m, 0[i]
+      } : !tensor_ext.tensor<S : f32>
+      func.return %r : !tensor_ext.tensor<S : f32>
+    }
+
+After:
+    func.func @f(%x: !tensor_ext.tensor<S, T : f32>) -> !tensor_ext.tensor<S : f32> {
+      %r = loop.kernel @k(%X = %x) dims [i = S, j = T] schedule [i grid 128, j stream 64] warps 4 stages 2 {
+        %ninf = arith.constant 0xff800000 : f32
+        %m = loop.fold over [j] in [0, 64 * (T floordiv 64)) full (%m0 = %ninf : !loop.tile<i : f32>) {
+          %0 = loop.load %X[i, j] : !loop.tile<i, j : f32>
+          %1 = loop.reduce max %0 over [j] : !loop.tile<i : f32>
+          %2 = pointwise.max %m0, %1 : !loop.tile<i : f32>
+          loop.yield %2
+        }
+        %m_1 = loop.fold over [j] in [64 * (T floordiv 64), T) (%m0_1 = %m : !loop.tile<i : f32>) {
+          %3 = loop.load %X[i, j] : !loop.tile<i, j : f32>
+          %4 = loop.reduce max %3 over [j] : !loop.tile<i : f32>
+          %5 = pointwise.max %m0_1, %4 : !loop.tile<i : f32>
+          loop.yield %5
+        }
+        loop.store %m_1, 0[i]
+      } : !tensor_ext.tensor<S : f32>
+      func.return %r : !tensor_ext.tensor<S : f32>
+    }
+
+The end of a tensor is a mask like any other. In the full part predicates that hold everywhere are the constant true, so the
+selects on them vanish, and no load needs a predicate.
+
+Refuses when: the fold has no tile size, several dims, or is already part of a chain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects.arith import ConstantOp
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, UnitAttr
+from xdsl.ir import Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.pattern_rewriter import (
+    GreedyRewritePatternApplier,
+    PatternRewriter,
+    PatternRewriteWalker,
+    RewritePattern,
+    op_type_rewrite_pattern,
+)
+from xdsl.transforms.dead_code_elimination import region_dce
+
+from flashlight_mlir.analysis.predicates import Edges, conjuncts
+from flashlight_mlir.dialects.expr import ExprAttr
+from flashlight_mlir.dialects.loop import FoldOp, kernel_of
+from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
+from flashlight_mlir.expr import Expr, call
+
+
+def whole_tiles(lo: Expr, hi: Expr, size: int, edges: list[Edges]) -> tuple[Expr, Expr]:
+    """``[a, b)``: the tiles of ``[lo, hi)``, counted from ``lo``, that are whole and hold every predicate."""
+    first = lo
+    for e in edges:
+        if e.all_lo is not None:
+            first = call("max", (first, e.all_lo))
+    if first != lo:  # round up to a tile's edge, and stay inside
+        first = call("min", (hi, lo + (first - lo + (size - 1)).floordiv(size) * size))
+    last = hi
+    for e in edges:
+        if e.all_hi is not None:
+            last = call("min", (last, e.all_hi))
+    count = (last - first).floordiv(size)
+    if last != hi or first != lo or not (last - first).is_nonnegative({}):
+        count = call("max", (Expr.of(0), count))
+    return first, first + count * size
+
+
+def hold(fold: FoldOp, predicates: list[SSAValue]) -> None:
+    """Make ``predicates`` true in the body of ``fold``, and fold the selects on them."""
+    for value in predicates:
+        true = ConstantOp.from_int_and_width(1, 1)
+        assert isinstance(value.owner, Operation)
+        fold.body.block.insert_op_before(true, value.owner)
+        _replace(value, true.result)
+    region_dce(fold.body)
+
+
+def _replace(value: SSAValue, true: SSAValue) -> None:
+    for use in list(value.uses):
+        op = use.operation
+        if isinstance(op, PointwiseOp) and kind(op) == "select" and use.index == 0 and op.args[1].type == op.result.type:
+            op.result.replace_all_uses_with(op.args[1])
+        elif isinstance(op, PointwiseOp) and kind(op) == "and" and op.args[1 - use.index].type == op.result.type:
+            op.result.replace_all_uses_with(op.args[1 - use.index])
+        elif isinstance(op, PointwiseOp) and kind(op) == "and":
+            continue  # the other side is narrower than the result: keep the predicate
+        else:
+            op.operands[use.index] = true if true.type == value.type else value
+
+
+class SplitByMask(RewritePattern):
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: FoldOp, rewriter: PatternRewriter) -> None:
+        schedule = kernel_of(op).schedule
+        if op.full or len(op.dims) != 1 or schedule is None or not op.init:
+            return
+        dim = op.dims[0]
+        size = schedule.data.size(dim)
+        lo, hi = op.ranges[dim]
+        if size is None or (isinstance(op.prev_op, FoldOp) and set(op.init) <= set(op.prev_op.results)):
+            return
+        found = [(v, e) for v, p in conjuncts(op.body.block) if dim in p.form.names and (e := p.holds_for(dim))]
+        a, b = whole_tiles(lo, hi, size, [e for _, e in found])
+        if a == b:
+            return
+        spans = [(lo, a, False), (a, b, True), (b, hi, False)]
+        state: list[SSAValue] = list(op.init)
+        parts: list[FoldOp] = []
+        for low, high, full in spans:
+            if low == high:
+                continue
+            part = op.clone()
+            part.operands = state
+            part.lows, part.highs = ArrayAttr([ExprAttr(low)]), ArrayAttr([ExprAttr(high)])
+            if full:
+                part.full = UnitAttr()
+                inside = [v for v, _ in conjuncts(part.body.block)]
+                outside = [v for v, _ in conjuncts(op.body.block)]
+                hold(part, [x for x, y in zip(inside, outside, strict=True) if any(y is v for v, _ in found)])
+            part.location = op.location
+            parts.append(part)
+            state = list(part.results)
+        rewriter.replace_op(op, parts, state)
+
+
+@dataclass(frozen=True)
+class SplitByMaskPass(ModulePass):
+    """Split a fold into a chain: whole tiles where every mask holds, and the mixed tiles around them."""
+
+    name = "split-by-mask"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        PatternRewriteWalker(GreedyRewritePatternApplier([SplitByMask()]), apply_recursively=False).rewrite_module(op)
