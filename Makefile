@@ -1,0 +1,33 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+TORCH ?= torch==2.13.0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lit update-filecheck
+
+help: ## print this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
+
+setup: $(VENV)/.installed ## create .venv with everything that tests and tools need
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/pip install '$(TORCH)'
+	$(BIN)/pip install -e '.[dev]'
+	touch $@
+
+demo: setup ## eager attention, level by level, down to the kernel
+	$(BIN)/flashlight-demo
+
+test: setup ## every test that needs no GPU
+	$(BIN)/python -m pytest -n 2 tests
+
+lint: setup ## style and types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+
+lit: setup ## the FileCheck files through lit, as in LLVM
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lit -v filecheck
+
+update-filecheck: setup ## write the expected text of filecheck/ again: read the diff before you commit it
+	$(BIN)/python -m flashlight_mlir.tools.update_filecheck

@@ -1,0 +1,7 @@
+"""Our passes by name, in the order of the pipelines: the compiler on one page is ``pipelines.py``."""
+
+ALL: dict[str, str] = {
+    "assign-roles": "flashlight_mlir.passes.tile.assign_roles:AssignRolesPass",
+    "choose-sizes": "flashlight_mlir.passes.tile.choose_sizes:ChooseSizesPass",
+}
+"""Pass name -> ``module:Class``, imported when used."""

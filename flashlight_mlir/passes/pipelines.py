@@ -1,0 +1,13 @@
+"""The compiler on one page: each pipeline is a list of passes, and driver, tools and tests read it from here."""
+
+PIPELINES: dict[str, tuple[str, ...]] = {
+    "tile": ("assign-roles", "choose-sizes"),
+}
+"""Pipeline name -> the passes (or pipelines) that it stands for."""
+
+
+def flatten(name: str) -> tuple[str, ...]:
+    """The passes that a name stands for: a pass is itself."""
+    if name not in PIPELINES:
+        return (name,)
+    return tuple(p for member in PIPELINES[name] for p in flatten(member))
