@@ -3,5 +3,7 @@
 ALL: dict[str, str] = {
     "assign-roles": "flashlight_mlir.passes.tile.assign_roles:AssignRolesPass",
     "choose-sizes": "flashlight_mlir.passes.tile.choose_sizes:ChooseSizesPass",
+    "bound-by-mask": "flashlight_mlir.passes.tile.bound_by_mask:BoundByMaskPass",
+    "split-by-mask": "flashlight_mlir.passes.tile.split_by_mask:SplitByMaskPass",
 }
 """Pass name -> ``module:Class``, imported when used."""
