@@ -88,4 +88,5 @@ def location_of(op: Attribute | Operation | object) -> str | None:
 
 def one_line(text: str) -> str:
     """``text`` with everything that could break, hide or recolour a line of a terminal spelled out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text.strip())
+    text = text.strip().replace("\n", " ")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
