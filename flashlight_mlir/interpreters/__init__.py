@@ -21,15 +21,15 @@ from flashlight_mlir.interpreters.loop import LoopFunctions
 from flashlight_mlir.interpreters.pointwise import PointwiseFunctions, dtype_of
 from flashlight_mlir.interpreters.tensor import TensorFunctions
 
-__all__ = ["Chunks", "Frame", "bind_sizes", "entry", "evaluate", "interpreter"]
+__all__ = ["Chunks", "Frame", "bind_sizes", "entry", "evaluate", "interpreter", "size_bindings"]
 
 
-def entry(module: ModuleOp) -> FuncOp:
-    """The host function: the first ``func.func`` of the module."""
+def entry(module: ModuleOp, name: str | None = None) -> FuncOp:
+    """The host function: the first ``func.func`` of the module, or the one of that name."""
     for op in module.body.block.ops:
-        if isinstance(op, FuncOp) and not op.is_declaration:
+        if isinstance(op, FuncOp) and not op.is_declaration and name in (None, op.sym_name.data):
             return op
-    raise ValueError("the module has no func.func with a body")
+    raise ValueError(f"the module has no func.func{f' @{name}' if name else ''} with a body")
 
 
 def size_bindings(func: FuncOp, inputs: Sequence[torch.Tensor]) -> dict[str, int]:
@@ -49,10 +49,15 @@ def interpreter(module: ModuleOp, frame: Frame) -> Interpreter:
 
 
 def evaluate(
-    module: ModuleOp, inputs: Sequence[torch.Tensor], *, chunks: Chunks = None, native: bool = False
+    module: ModuleOp,
+    inputs: Sequence[torch.Tensor],
+    *,
+    chunks: Chunks = None,
+    native: bool = False,
+    function: str | None = None,
 ) -> list[torch.Tensor]:
-    """Run the module's function; floats are float64 unless ``native``."""
-    func = entry(module)
+    """Run the module's function (the first, or by name); floats are float64 unless ``native``."""
+    func = entry(module, function)
     sizes = size_bindings(func, inputs)
     frame = Frame(sizes, native, chunks, inputs[0].device if inputs else torch.device("cpu"))
     args: list[torch.Tensor] = []
