@@ -1,0 +1,117 @@
+"""Who may import whom, what a start may load, which words the compiler must not know, and how the house is kept."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flashlight_mlir.passes import ALL
+from flashlight_mlir.passes.pipelines import PIPELINES, flatten
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "flashlight_mlir"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+NAMES = [str(p.relative_to(ROOT)) for p in SOURCES]
+
+OURS = "flashlight_mlir."
+FORBIDDEN: dict[str, tuple[str, ...]] = {
+    "dialects": ("torch", "triton", "passes", "analysis", "interpreters", "frontend", "backend", "runtime", "tools"),
+    "analysis": ("torch", "triton", "passes", "interpreters", "frontend", "backend", "runtime", "tools"),
+    "passes": ("torch", "triton", "interpreters", "frontend", "backend", "runtime", "tools"),
+    "backend": ("torch", "triton", "passes", "interpreters", "frontend", "runtime", "tools"),
+    "interpreters": ("triton", "passes", "frontend", "backend", "runtime", "tools"),
+    "frontend": ("triton", "passes", "interpreters", "backend", "runtime", "tools"),
+    "runtime": ("passes", "interpreters", "frontend", "tools"),
+}
+"""Layer -> what none of its files may import, at the top or inside a function."""
+
+VOCABULARY = re.compile(r"attention|softmax|causal|evoformer|sliding|alibi|flash(?!light)", re.IGNORECASE)
+ALLOWED = "online-softmax"
+"""The one exception: the literature's name of the pipeline (separate, fold)."""
+
+
+def imports(tree: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "absolute imports only"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_imports_stay_in_their_layer(path: Path) -> None:
+    layer = path.relative_to(PACKAGE).parts[0]
+    for name in imports(ast.parse(path.read_text())):
+        inner = name.removeprefix(OURS) if name.startswith(OURS) else None
+        top = (inner or name).partition(".")[0]
+        own = inner is not None or top in ("torch", "triton")
+        assert not (own and top in FORBIDDEN.get(layer, ())), f"{layer} must not import {name}"
+
+
+def words(tree: ast.Module) -> set[str]:
+    """Identifiers and string constants; docstrings are prose and may name their sources."""
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    docs |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        for attribute in ("id", "attr", "name", "arg"):
+            if isinstance(value := getattr(node, attribute, None), str):
+                found.add(value)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            found.add(node.value)
+    return found
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.parent != PACKAGE], ids=[n for n in NAMES if n.count("/") > 1])
+def test_the_compiler_knows_no_model(path: Path) -> None:
+    if path.relative_to(PACKAGE).parts[0] not in ("dialects", "passes", "analysis"):
+        pytest.skip("programs may name what they are")
+    found = words(ast.parse(path.read_text()))
+    assert not {w for w in found if VOCABULARY.search(w.replace(ALLOWED, ""))}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=NAMES)
+def test_files_stay_readable(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("module", ["flashlight_mlir", "flashlight_mlir.tools.opt"])
+def test_starts_without_torch(module: str) -> None:
+    run_passes = "; from flashlight_mlir.tools.opt import passes, dialects; [f() for f in {**passes(), **dialects()}.values()]"
+    code = f"import sys, {module}{run_passes}; print(*sorted({{'torch', 'triton'}} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("link", ["dialects", "passes"])
+def test_links_are_links(link: str) -> None:
+    assert (ROOT / link).is_symlink()
+    assert (ROOT / link).readlink() == Path("flashlight_mlir") / link
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_pass_has_one_name(name: str) -> None:
+    module, _, cls = ALL[name].partition(":")
+    _, _, folder, file = module.split(".")
+    assert file == name.replace("-", "_")
+    assert cls.lower() == name.replace("-", "") + "pass"
+    assert (ROOT / "filecheck" / "passes" / folder / f"{name}.mlir").is_file()
+
+
+def test_every_pass_file_is_a_pass() -> None:
+    for path in (ROOT / "filecheck" / "passes").glob("*/*.mlir"):
+        assert path.stem.removesuffix("-refuses") in {*ALL, *PIPELINES}
+
+
+def test_every_pass_is_in_a_pipeline() -> None:
+    assert set(ALL) <= {p for name in PIPELINES for p in flatten(name)}
