@@ -37,6 +37,7 @@ from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 
 from flashlight_mlir.analysis.sizes import next_power_of_two, nominal
+from flashlight_mlir.diagnostics import CompileError
 from flashlight_mlir.dialects.loop import ContractOp, FoldOp, KernelOp, LoadOp, Plan, Schedule, ScheduleAttr, dims_of
 from flashlight_mlir.dialects.syntax import element_of
 
@@ -126,7 +127,7 @@ class ChooseSizesPass(ModulePass):
     def from_spec(cls, spec: ArgSpec) -> Self:
         """Every option is a dim and its tile size."""
         sizes: dict[str, int] = {}
-        for dim, values in spec.args.items():
+        for dim, values in spec.parameters.items():
             if len(values) != 1 or not isinstance(values[0], int) or not 1 <= values[0] <= 8192:
                 raise ValueError(f"choose-sizes: {dim} wants one tile size from 1 to 8192")
             if values[0] & (values[0] - 1):
@@ -137,7 +138,7 @@ class ChooseSizesPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = [k for k in op.walk() if isinstance(k, KernelOp) and k.schedule]
         if unknown := sorted(set(self.sizes) - {d for k in kernels for d in k.dims}):
-            raise ValueError(f"choose-sizes: no kernel has the dim {', '.join(unknown)}")
+            raise CompileError(f"choose-sizes: no kernel has the dim {', '.join(unknown)}")
         for kernel in kernels:
             assert kernel.schedule
             kernel.schedule = ScheduleAttr(choose(kernel, kernel.schedule.data, self.sizes))
