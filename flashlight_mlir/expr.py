@@ -65,7 +65,8 @@ class Expr:
         return Expr((((Name(value) if isinstance(value, str) else value,), 1),))
 
     @staticmethod
-    def _make(terms: Iterable[tuple[Monomial, int]]) -> Expr:
+    def total(terms: Iterable[tuple[Monomial, int]]) -> Expr:
+        """The sum of ``coefficient * monomial``."""
         total: dict[Monomial, int] = {}
         for monomial, coefficient in terms:
             total[monomial] = total.get(monomial, 0) + coefficient
@@ -73,7 +74,7 @@ class Expr:
         return Expr(tuple(sorted(kept, key=lambda t: (-len(t[0]), [str(a) for a in t[0]]))))
 
     def __add__(self, other: Expr | int) -> Expr:
-        return Expr._make((*self.terms, *Expr.of(other).terms))
+        return Expr.total((*self.terms, *Expr.of(other).terms))
 
     def __neg__(self) -> Expr:
         return self * -1
@@ -82,7 +83,7 @@ class Expr:
         return self + -Expr.of(other)
 
     def __mul__(self, other: Expr | int) -> Expr:
-        return Expr._make(
+        return Expr.total(
             (tuple(sorted((*m, *n), key=str)), c * d) for m, c in self.terms for n, d in Expr.of(other).terms
         )
 
@@ -131,7 +132,7 @@ class Expr:
                 a.append((tuple(rest), c))
             else:
                 b.append((monomial, c))
-        found = Expr._make(a), Expr._make(b)
+        found = Expr.total(a), Expr.total(b)
         return None if any(name in e.names for e in found) else found
 
     def map_atoms(self, fn: Callable[[Atom], Expr]) -> Expr:
@@ -250,7 +251,9 @@ def _split_multiple(x: Expr, by: Expr) -> tuple[Expr, Expr]:
     if len(by.terms) != 1:
         quotient = Expr.of(1) if x == by else Expr(())
         return quotient, x - quotient * by
-    (divisor, d), q, r = by.terms[0], [], []
+    divisor, d = by.terms[0]
+    q: list[tuple[Monomial, int]] = []
+    r: list[tuple[Monomial, int]] = []
     for monomial, c in x.terms:
         left = list(monomial)
         try:
@@ -262,4 +265,4 @@ def _split_multiple(x: Expr, by: Expr) -> tuple[Expr, Expr]:
         whole = int(c / d)  # towards zero: a small negative term stays where it is
         q.append((tuple(left), whole))
         r.append((monomial, c - whole * d))
-    return Expr._make(q), Expr._make(r)
+    return Expr.total(q), Expr.total(r)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import cast
 
 from xdsl.dialects.builtin import ArrayAttr
 from xdsl.ir import Data
@@ -74,7 +73,7 @@ def _parse_product(parser: AttrParser) -> Expr:
             by = _parse_factor(parser)
             if (by.constant or 1) <= 0 or by.constant == 0:
                 parser.raise_error(f"{fn} wants a positive divisor, got {by}", position)
-            value = call(cast(str, fn), (value, by))
+            value = call(fn, (value, by))
         else:
             return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import AnyFloat, Float64Type, IndexType
 from xdsl.ir import Attribute, SSAValue, TypeAttribute
@@ -23,7 +23,7 @@ class Shaped(TypeAttribute, ABC):
         """The same shape over another element type."""
 
     @abstractmethod
-    def join(self, other: Self, order: Sequence[str] = ()) -> Attribute:
+    def join(self, other: Shaped, order: Sequence[str] = ()) -> Attribute:
         """The shape that holds both, over this element type; raises VerifyException if there is none."""
 
 

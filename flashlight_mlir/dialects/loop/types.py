@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, ParametrizedAttribute
@@ -45,7 +44,8 @@ class TileType(ParametrizedAttribute, Shaped):
     def with_element(self, element: Attribute) -> Attribute:
         return TileType(self.dim_names, element)
 
-    def join(self, other: Self, order: Sequence[str] = ()) -> Attribute:
+    def join(self, other: Shaped, order: Sequence[str] = ()) -> Attribute:
+        assert isinstance(other, TileType)
         a, b = self.dims, other.dims
         if set(b) <= set(a):
             return self

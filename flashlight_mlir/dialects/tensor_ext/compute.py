@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, StringAttr, i64
+from xdsl.dialects.builtin import I64, ArrayAttr, DenseArrayBase, StringAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, opt_prop_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
@@ -32,7 +32,7 @@ class ReduceOp(IRDLOperation):
     name = "tensor_ext.reduce"
     source = operand_def(TensorType)
     kind = prop_def(StringAttr)
-    over = prop_def(DenseArrayBase)
+    over = prop_def(DenseArrayBase[I64])
     result = result_def(TensorType)
     traits = traits_def(Pure())
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self
 
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IntegerAttr, i64
+from xdsl.dialects.builtin import I64, ArrayAttr, DenseArrayBase, IntegerAttr, i64
 from xdsl.ir import Attribute, ParametrizedAttribute, SSAValue
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser, Parser
@@ -39,7 +38,8 @@ class TensorType(ParametrizedAttribute, Shaped):
     def with_element(self, element: Attribute) -> Attribute:
         return TensorType(self.sizes, element)
 
-    def join(self, other: Self, order: Sequence[str] = ()) -> Attribute:
+    def join(self, other: Shaped, order: Sequence[str] = ()) -> Attribute:
+        assert isinstance(other, TensorType)
         if self.sizes != other.sizes:
             raise VerifyException(f"shapes differ: {self} and {other} (broadcast first)")
         return self
@@ -70,7 +70,7 @@ def type_of(value: SSAValue) -> TensorType:
     return value.type
 
 
-def parse_ints(parser: Parser) -> DenseArrayBase:
+def parse_ints(parser: Parser) -> DenseArrayBase[I64]:
     ints = parser.parse_comma_separated_list(parser.Delimiter.SQUARE, lambda: parser.parse_integer(allow_negative=False))
     return DenseArrayBase.from_list(i64, ints)
 

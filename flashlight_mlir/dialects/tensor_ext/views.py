@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import DenseArrayBase, IntegerAttr, i64
+from xdsl.dialects.builtin import I64, DenseArrayBase, IntegerAttr, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.parser import Parser
@@ -70,7 +70,7 @@ class TransposeOp(ViewOp):
     """Axis k of the result is axis ``permutation[k]`` of the source."""
 
     name = "tensor_ext.transpose"
-    permutation = prop_def(DenseArrayBase)
+    permutation = prop_def(DenseArrayBase[I64])
 
     def __init__(self, source: SSAValue, permutation: Sequence[int]):
         t = type_of(source)
@@ -110,7 +110,7 @@ class BroadcastOp(ViewOp):
     """Axis k of the source (a tensor, or a scalar along ``[]``) is axis ``along[k]`` of the result; the others repeat."""
 
     name = "tensor_ext.broadcast"
-    along = prop_def(DenseArrayBase)
+    along = prop_def(DenseArrayBase[I64])
 
     def __init__(self, source: SSAValue, along: Sequence[int], shape: Sequence[Expr | int | str]):
         element = source.type.element_type if isinstance(source.type, Shaped) else source.type

@@ -140,7 +140,7 @@ class SplitByMask(RewritePattern):
             part.location = op.location
             parts.append(part)
             state = list(part.results)
-        rewriter.replace_op(op, parts, state)
+        rewriter.replace(op, parts, state)
 
 
 @dataclass(frozen=True)
