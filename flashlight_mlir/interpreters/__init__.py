@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp
-from xdsl.interpreter import Interpreter
+from xdsl.interpreter import Interpreter, InterpreterFunctions
 from xdsl.interpreters.func import FuncFunctions
 
 from flashlight_mlir.dialects.tensor_ext import TensorType
@@ -21,7 +21,7 @@ from flashlight_mlir.interpreters.loop import LoopFunctions
 from flashlight_mlir.interpreters.pointwise import PointwiseFunctions, dtype_of
 from flashlight_mlir.interpreters.tensor import TensorFunctions
 
-__all__ = ["Chunks", "Frame", "bind_sizes", "entry", "evaluate", "interpreter", "size_bindings"]
+__all__ = ["Chunks", "Frame", "bind_sizes", "entry", "evaluate", "interpreter", "run", "size_bindings"]
 
 
 def entry(module: ModuleOp, name: str | None = None) -> FuncOp:
@@ -41,10 +41,13 @@ def size_bindings(func: FuncOp, inputs: Sequence[torch.Tensor]) -> dict[str, int
     return bind_sizes(shapes, [tuple(x.shape) for x in inputs])
 
 
-def interpreter(module: ModuleOp, frame: Frame) -> Interpreter:
+def interpreter(module: ModuleOp, frame: Frame, *more: InterpreterFunctions) -> Interpreter:
+    """xDSL's interpreter with every level's functions; ``more`` replace some of them."""
     run = Interpreter(module)
     for functions in (FuncFunctions(), PointwiseFunctions(frame), TensorFunctions(frame), LoopFunctions(frame)):
         run.register_implementations(functions)
+    for functions in more:
+        run.register_implementations(functions, override=True)
     return run
 
 
@@ -58,14 +61,18 @@ def evaluate(
 ) -> list[torch.Tensor]:
     """Run the module's function (the first, or by name); floats are float64 unless ``native``."""
     func = entry(module, function)
-    sizes = size_bindings(func, inputs)
-    frame = Frame(sizes, native, chunks, inputs[0].device if inputs else torch.device("cpu"))
+    frame = Frame(size_bindings(func, inputs), native, chunks, inputs[0].device if inputs else torch.device("cpu"))
+    return run(interpreter(module, frame), func, inputs, native)
+
+
+def run(interpreter: Interpreter, func: FuncOp, inputs: Sequence[torch.Tensor], native: bool) -> list[torch.Tensor]:
+    """Call a function on tensors."""
     args: list[torch.Tensor] = []
     for x, type in zip(inputs, func.function_type.inputs.data, strict=True):
         element = type.element_type if isinstance(type, TensorType) else type
         args.append(x if native else x.to(dtype_of(element)))
     try:
-        return [torch.as_tensor(r) for r in interpreter(module, frame).call_op(func.sym_name.data, tuple(args))]
+        return [torch.as_tensor(r) for r in interpreter.call_op(func.sym_name.data, tuple(args))]
     except Exception as error:
         error.__notes__ = []  # the interpreter appends the whole module for each level that the error passes
         raise

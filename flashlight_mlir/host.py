@@ -1,0 +1,77 @@
+"""Run a host function: kernels are launched, every other op is run by torch in its own dtype.
+
+Kernels run on the GPU that holds the inputs, or in Triton's interpreter where ``TRITON_INTERPRET=1`` was set before
+Triton was imported; ``interpret`` starts a process of its own for that.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
+
+from flashlight_mlir.dialects.block import KernelOp
+from flashlight_mlir.driver import parse
+from flashlight_mlir.interpreters import Frame, entry, interpreter, run, size_bindings
+
+
+@register_impls
+class Launches(InterpreterFunctions):
+    """A lowered kernel is one launch."""
+
+    def __init__(self, frame: Frame):
+        self.frame = frame
+
+    @impl(KernelOp)
+    def run_kernel(self, _: Interpreter, op: KernelOp, args: PythonValues) -> PythonValues:
+        from flashlight_mlir.runtime.launch import launch
+
+        return tuple(launch(op, list(args), self.frame.sizes))
+
+
+def interpreted() -> bool:
+    """Triton runs kernels in its interpreter, in this process."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def execute(module: ModuleOp, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Run a lowered module."""
+    func = entry(module)
+    device = inputs[0].device if inputs else torch.device("cpu")
+    frame = Frame(size_bindings(func, inputs), native=True, device=device)
+    return run(interpreter(module, frame, Launches(frame)), func, inputs, native=True)
+
+
+def interpret(text: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Run the text of a lowered module in Triton's interpreter, in another process unless this one is set to."""
+    inputs = [x.detach().cpu() for x in inputs]
+    if interpreted():
+        return execute(parse(text), inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "program.pt"
+        torch.save({"text": text, "inputs": inputs}, path)
+        command = [sys.executable, "-m", "flashlight_mlir.host", str(path)]
+        package = str(Path(__file__).parent.parent)
+        paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+        env = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": paths}
+        done = subprocess.run(command, env=env, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"Triton's interpreter failed: {done.stderr.strip()[-2000:]}")
+        return torch.load(path, weights_only=True)["outputs"]
+
+
+def main() -> None:
+    path = Path(sys.argv[1])
+    program = torch.load(path, weights_only=True)
+    torch.save({"outputs": execute(parse(program["text"]), program["inputs"])}, path)
+
+
+if __name__ == "__main__":
+    main()
