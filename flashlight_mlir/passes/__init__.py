@@ -1,6 +1,8 @@
 """Our passes by name, in the order of the pipelines: the compiler on one page is ``pipelines.py``."""
 
 ALL: dict[str, str] = {
+    "separate": "flashlight_mlir.passes.fuse.separate:SeparatePass",
+    "fold": "flashlight_mlir.passes.fuse.fold:FoldPass",
     "assign-roles": "flashlight_mlir.passes.tile.assign_roles:AssignRolesPass",
     "choose-sizes": "flashlight_mlir.passes.tile.choose_sizes:ChooseSizesPass",
     "bound-by-mask": "flashlight_mlir.passes.tile.bound_by_mask:BoundByMaskPass",

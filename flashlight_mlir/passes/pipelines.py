@@ -1,6 +1,7 @@
 """The compiler on one page: each pipeline is a list of passes, and driver, tools and tests read it from here."""
 
 PIPELINES: dict[str, tuple[str, ...]] = {
+    "online-softmax": ("separate", "fold"),
     "tile": ("assign-roles", "choose-sizes", "bound-by-mask", "split-by-mask"),
 }
 """Pipeline name -> the passes (or pipelines) that it stands for."""

@@ -1,0 +1,207 @@
+"""The normal form: what a reduction reads of earlier reductions over the same dims is moved out of it, by the laws.
+
+A summand becomes ``c(r) * rest(x) * prod exp(w(x) - unit) ** n * prod (w(x) - unit) ** n``: c is moved in front of the
+reduction, and only *units* (a running maximum or mean of w, which a fold can re-base) stay inside. All of this is read
+off ``passes/laws.py``; here are only the walk (innermost first, memoised) and the conditions that rows speak of.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import inf
+
+from flashlight_mlir.analysis import facts
+from flashlight_mlir.analysis.patterns import REDUCTIONS, Bindings, Matcher, build, parse, rebuild
+from flashlight_mlir.analysis.terms import Pool, Term
+from flashlight_mlir.dialects.pointwise import ROWS
+from flashlight_mlir.dialects.syntax import is_float
+from flashlight_mlir.passes.laws import LAWS, Law
+
+FUEL = 20_000
+"""Rewrites after which a row must be circular; a program needs some hundred."""
+
+
+class Refused(Exception):
+    """``at`` is the term that no law moves."""
+
+    def __init__(self, at: Term, reason: str):
+        super().__init__(reason)
+        self.at = at
+
+
+@dataclass
+class Context:
+    """One reduction: ``over`` are its dims, ``early`` the reductions that are known before its loop begins."""
+
+    pool: Pool
+    over: tuple[str, ...]
+    streamed: frozenset[str]
+    early: frozenset[Term] = frozenset()
+    laws: Sequence[Law] = LAWS
+    memo: dict[Term, Term] = field(default_factory=dict)
+    fuel: int = FUEL
+
+    def free(self, t: Term) -> bool:
+        return not t.dims.intersection(self.over)
+
+    def blind(self, t: Term) -> bool:
+        ours = self.streamed.intersection(self.over)
+        return not any(r not in self.early and self.streamed.intersection(r.over) == ours for r in t.below)
+
+    def mixed(self, t: Term) -> bool:
+        return not self.free(t) and not self.blind(t)
+
+    def unit(self, t: Term) -> tuple[Term, Term] | None:
+        """``(w, g)`` if t is ``w - g`` and g is the maximum or the mean of w over our dims."""
+        if t.op != "sum":
+            return None
+        for part in t.args:
+            c, g = self.pool.coefficient(part)
+            if c == -1 and g is not None:
+                w = self.pool.add(*(a for a in t.args if a is not part))
+                if g in (self.pool.reduce("max", w, self.over), self.pool.mean(w, self.over)) and self.blind(w):
+                    return w, g
+        return None
+
+    def holds(self, condition: str, t: Term) -> bool:
+        """A condition on one letter."""
+        n = t.value
+        match condition:
+            case "free" | "blind" | "mixed":
+                return getattr(self, condition)(t)
+            case "neutral":
+                return self.free(t) and self.blind(t)
+            case "positive" | "nonnegative":
+                return getattr(facts, condition)(t)
+            case "number":
+                return n is not None
+            case "natural" | "several":
+                return n is not None and n.is_integer() and n >= (2 if condition == "several" else 1)
+            case "fractional":
+                return n is not None and not (n.is_integer() and n >= 1)
+            case "lowest":
+                return n == -inf
+        raise ValueError(f"no such condition: {condition}")
+
+    def holds_for(self, condition: str, args: list[str], env: Bindings) -> bool:
+        """A condition on the whole match."""
+        match condition:
+            case "splits":
+                n = env["n"].value or 0.5
+                return n.is_integer() or all(facts.positive(env[a]) for a in args[:-1])
+            case "loose":
+                return self.unit(self.pool.add(env["w"], env["u"])) is None
+            case "float_cast":
+                compares = env["a"].op in ROWS and ROWS[env["a"].op].rule == "bool"
+                return is_float(env["@"].data) and not compares  # type: ignore[arg-type]
+            case "increasing" | "decreasing":
+                return facts.direction(env["phi"], int(env["#"].value or 0)) == (1 if condition == "increasing" else -1)
+        raise ValueError(f"no such condition: {condition}")
+
+    def normal(self, t: Term) -> Term:
+        """Rewrite a mixed term, or a reduction of one, until no row applies."""
+        if t in self.memo:
+            return self.memo[t]
+        inside = any(map(self.mixed, t.args)) if t.op in ("reduce", "contract") else self.mixed(t)
+        result = t
+        if inside and not (t.op == "sum" and self.unit(t)):
+            result = rebuild(self.pool, t, [self.normal(a) for a in t.args])
+            if (better := self.rewrite(result)) is not None:
+                result = self.normal(better)
+        self.memo[t] = result
+        if t in self.pool.origin:
+            self.pool.origin.setdefault(result, self.pool.origin[t])
+        return result
+
+    def rewrite(self, t: Term) -> Term | None:
+        """The first row that applies."""
+        context = self
+        if t.op in ("reduce", "contract"):
+            if not any(map(self.mixed, t.args)):
+                return None
+            if t.over != self.over:
+                context = Context(self.pool, t.over, self.streamed, self.early, self.laws)
+        elif not self.mixed(t):
+            return None
+        for law in self.laws:
+            where, whole = _conditions(law)
+            left = parse(law.left)
+            if not _may_match(left.op, t) or (law.can_cancel and t.over != self.over):
+                continue
+            for env in Matcher(context, where).match(left, t, {"@": t}):
+                if all(context.holds_for(c, args, env) for c, args in whole) and _accurate(law, env):
+                    right = build(parse(law.right), env, context)
+                    if "..." in env:
+                        right = self.pool.mul(right, env["..."])
+                    if right is not t:
+                        self.fuel -= 1
+                        if self.fuel < 0:
+                            raise Refused(t, f"law {law.name} goes in circles")
+                        return right
+        return None
+
+    def factors(self, t: Term) -> list[tuple[Term, int]]:
+        """The factors of a summand with their powers."""
+        parts = t.args if t.op == "product" else (t,)
+        return [(p.args[0], p.data) if p.op == "power" else (p, 1) for p in parts]  # type: ignore[misc]
+
+    def check(self, t: Term) -> None:
+        """Raise Refused unless every reduction of ours in ``t`` sees earlier ones through units only."""
+        ours = self.streamed.intersection(self.over)
+        for r in t.below:
+            if r in self.early or self.streamed.intersection(r.over) != ours:
+                continue
+            for side in r.args:
+                for base, n in self.factors(side):
+                    if not self.mixed(base):
+                        if not self.blind(base):
+                            raise Refused(base, "a factor of earlier results stays inside")
+                        continue
+                    exponent = base.args[0] if base.op == "exp" else base
+                    found = self.unit(exponent) if r.op == "contract" or r.data[0] == "sum" else None  # type: ignore[index]
+                    if found is None or n < 1 or r.over != self.over:
+                        raise Refused(base, f"no law takes what is known only after the loop out of {self.culprit(base)}")
+                    if base is exponent and not self.has_companions(r):
+                        raise Refused(base, "the sum of (w - unit) times factors of either sign cancels")
+
+    def has_companions(self, r: Term) -> bool:
+        """Powers of ``w - unit`` stand beside nonnegative factors only."""
+        rest = [b for b, _ in self.factors(r.args[0]) if not (self.mixed(b) and b.op == "sum")]
+        return r.op == "reduce" and all(map(facts.nonnegative, rest))
+
+    def culprit(self, t: Term) -> str:
+        """The innermost op that mixes."""
+        for a in t.args:
+            if self.mixed(a) and not (a.op == "sum" and (self.unit(a) or not any(map(self.mixed, a.args)))):
+                return self.culprit(a)
+        return f"'{ {'sum': 'add', 'product': 'mul', 'power': 'pow'}.get(t.op, t.op) }'"
+
+
+@lru_cache(maxsize=256)
+def _conditions(law: Law) -> tuple[dict[str, tuple[str, ...]], tuple[tuple[str, list[str]], ...]]:
+    """Conditions on one letter, and conditions on the whole match."""
+    single: dict[str, tuple[str, ...]] = {}
+    whole: list[tuple[str, list[str]]] = []
+    for text in law.where:
+        name, inside = re.fullmatch(r"(\w+)\((.*)\)", text).groups()  # type: ignore[union-attr]
+        args = [a.strip() for a in inside.split(",")]
+        if name in ("splits", "loose", "float_cast", "increasing", "decreasing"):
+            whole.append((name, args))
+        else:
+            single[args[0]] = (*single.get(args[0], ()), name)
+    return single, tuple(whole)
+
+
+def _may_match(op: str, t: Term) -> bool:
+    own = {"+": "sum", "*": "product", "**": "power"}.get(op, op)
+    if op in REDUCTIONS:
+        return t.op == "reduce" and t.data[0] == op  # type: ignore[index]
+    return t.op == own
+
+
+def _accurate(law: Law, env: Bindings) -> bool:
+    """A row that can cancel is used only beside nonnegative factors."""
+    return not law.can_cancel or "y" not in env or facts.nonnegative(env["y"])

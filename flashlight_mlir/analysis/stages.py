@@ -1,0 +1,60 @@
+"""Which pass over a dim computes which reduction: as few passes as the laws allow.
+
+Reductions over the same streamed dims share a stage when each sees the others through units only. One that no law
+separates goes to the next stage, where everything before it is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from flashlight_mlir.analysis.patterns import rebuild
+from flashlight_mlir.analysis.separate import Context, Refused
+from flashlight_mlir.analysis.terms import Pool, Term
+from flashlight_mlir.passes.laws import LAWS, Law
+
+
+@dataclass
+class Stages:
+    """Rewrites terms so that every reduction over streamed dims is in normal form, and remembers its stage."""
+
+    pool: Pool
+    streamed: frozenset[str]
+    refuse: Callable[[Term, Refused], None]
+    laws: Sequence[Law] = LAWS
+    stage: dict[Term, int] = field(default_factory=dict)
+    memo: dict[Term, Term] = field(default_factory=dict)
+
+    def visit(self, t: Term) -> Term:
+        """The term with all its reductions separated."""
+        if t not in self.memo:
+            new = rebuild(self.pool, t, [self.visit(a) for a in t.args])
+            if self.streamed.intersection(new.over) and new not in self.stage:
+                new = self.separate(t, new)
+            self.memo[t] = new
+            if t in self.pool.origin:
+                self.pool.origin.setdefault(new, self.pool.origin[t])
+        return self.memo[t]
+
+    def separate(self, old: Term, t: Term) -> Term:
+        ours = self.streamed.intersection(t.over)
+        same = [r for r in self.known(t) if self.streamed.intersection(r.over) == ours]
+        others = [r for r in self.known(t) if r not in same and not r.dims & ours]
+        level = max([self.stage[r] for r in same] + [self.stage[r] + 1 for r in others], default=0)
+        early = frozenset(r for r in self.known(t) if self.stage[r] < level)
+        context = Context(self.pool, t.over, self.streamed, early, self.laws)
+        try:
+            new = context.normal(t)
+            context.check(new)
+        except Refused as refused:
+            self.refuse(old, refused)
+            new, level = t, level + 1
+        for r in new.below:
+            if r not in self.stage and self.streamed.intersection(r.over):
+                self.stage[r] = level
+        return new
+
+    def known(self, t: Term) -> list[Term]:
+        """The reductions over streamed dims below ``t``, itself apart."""
+        return [r for r in sorted(t.below) if r is not t and r in self.stage]

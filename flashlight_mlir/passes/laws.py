@@ -1,0 +1,76 @@
+"""The laws of folds, as rows. The normal form (``analysis/separate.py``) reads them and holds no mathematics of its own.
+
+Spelling: ``sum max min contract`` reduce over the dims at hand (j); letters are any terms; ``phi`` is any pointwise op of one
+varying operand. Conditions: ``free(c)`` c does not depend on j; ``blind(x)`` x sees no earlier reduction over j; ``mixed(a)``
+neither; ``neutral(c)`` both. ``mean(w)`` is ``sum(w) / sum(1)``. A row is read left to right and must lower the order
+that ``analysis/separate.py`` states. ``can_cancel`` rows are used only where what they multiply is nonnegative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Law:
+    """``left == right  where conditions``."""
+
+    name: str
+    left: str
+    right: str
+    where: tuple[str, ...] = ()
+    can_cancel: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.left} == {self.right}" + (f"   where {', '.join(self.where)}" if self.where else "")
+
+
+LAWS: tuple[Law, ...] = (
+    # what the program's ops mean, in sums, products and powers
+    Law("sub", "sub(a, b)", "a + -1 * b"),
+    Law("neg", "neg(a)", "-1 * a"),
+    Law("div", "div(a, b)", "a * b ** -1"),
+    Law("recip", "recip(a)", "a ** -1"),
+    Law("sqrt", "sqrt(a)", "a ** 0.5"),
+    Law("rsqrt", "rsqrt(a)", "a ** -0.5"),
+    Law("pow", "pow(a, n)", "a ** n", ("number(n)",)),
+    Law("exp2", "exp2(a)", "exp(0.6931471805599453 * a)"),
+    Law("log2", "log2(a)", "1.4426950408889634 * log(a)"),
+    Law("add", "add(a, b)", "a + b"),
+    Law("mul", "mul(a, b)", "a * b"),
+    Law("narrow", "cast(a)", "a", ("float_cast(a)",)),
+    # splitting
+    Law("distribute", "(a + b) * c", "a * c + b * c", ("mixed(a)",)),
+    Law("scale", "c * (a + b)", "c * a + c * b", ("neutral(c)",)),
+    Law("multinomial", "(a + b) ** n", "a * (a + b) ** (n - 1) + b * (a + b) ** (n - 1)", ("mixed(a)", "several(n)")),
+    Law("S3", "(a * b) ** n", "a ** n * b ** n", ("splits(a, b, n)",)),
+    Law("S4", "log(a * b)", "log(a) + log(b)", ("positive(a)", "positive(b)")),
+    Law("log-power", "log(a ** n)", "n * log(a)", ("positive(a)",)),
+    Law("log-exp", "log(exp(a))", "a"),
+    Law("exp-power", "exp(a) ** n", "exp(n * a)", ("fractional(n)",)),
+    Law("abs-product", "abs(a * b)", "abs(a) * abs(b)"),
+    Law("abs-positive", "abs(a)", "a", ("positive(a)",)),
+    # masks
+    Law("N1", "select(k, w + u, l)", "select(k, w, l) + u", ("blind(k)", "blind(w)", "free(u)", "lowest(l)")),
+    Law("mask", "select(k, f, g)", "indicator(k) * f + indicator(not_(k)) * g", ("blind(k)",)),
+    # units: exponentials and powers of w + u are kept relative to a running value
+    Law("S1", "exp(w + u)", "exp(w - max(w)) * exp(max(w) + u)", ("blind(w)", "free(u)")),
+    Law("S2-exp", "sum(exp(w - max(w)) ** p * (w + u) ** n * y)",
+        "sum(exp(w - max(w)) ** p * binomial(w - max(w), max(w) + u, n) * y)",
+        ("blind(w)", "free(u)", "natural(n)", "loose(w, u)"), can_cancel=True),
+    Law("S2", "sum((w + u) ** n * y)", "sum(binomial(w - mean(w), mean(w) + u, n) * y)",
+        ("blind(w)", "free(u)", "natural(n)", "loose(w, u)"), can_cancel=True),
+    # reductions
+    Law("D3", "sum(select(k, f, g))", "select(k, sum(f), sum(g))", ("free(k)",)),
+    Law("D3-max", "max(select(k, f, g))", "select(k, max(f), max(g))", ("free(k)",)),
+    Law("D2", "sum(a + b)", "sum(a) + sum(b)", ("mixed(a)",)),
+    Law("D1", "sum(c * f)", "c * sum(f)", ("free(c)",)),
+    Law("D2-left", "contract(a + b, g)", "contract(a, g) + contract(b, g)", ("mixed(a)",)),
+    Law("D2-right", "contract(g, a + b)", "contract(g, a) + contract(g, b)", ("mixed(a)",)),
+    Law("D1-left", "contract(c * f, g)", "c * contract(f, g)", ("free(c)",)),
+    Law("D1-right", "contract(g, c * f)", "c * contract(g, f)", ("free(c)",)),
+    Law("D4-max-up", "max(phi(f))", "phi(max(f))", ("increasing(phi)",)),
+    Law("D4-max-down", "max(phi(f))", "phi(min(f))", ("decreasing(phi)",)),
+    Law("D4-min-up", "min(phi(f))", "phi(min(f))", ("increasing(phi)",)),
+    Law("D4-min-down", "min(phi(f))", "phi(max(f))", ("decreasing(phi)",)),
+)  # fmt: skip
