@@ -1,6 +1,9 @@
 """Our passes by name, in the order of the pipelines: the compiler on one page is ``pipelines.py``."""
 
 ALL: dict[str, str] = {
+    "form-kernels": "flashlight_mlir.passes.fuse.form_kernels:FormKernelsPass",
+    "substitute-indices": "flashlight_mlir.passes.fuse.substitute_indices:SubstituteIndicesPass",
+    "merge-dims": "flashlight_mlir.passes.fuse.merge_dims:MergeDimsPass",
     "separate": "flashlight_mlir.passes.fuse.separate:SeparatePass",
     "fold": "flashlight_mlir.passes.fuse.fold:FoldPass",
     "assign-roles": "flashlight_mlir.passes.tile.assign_roles:AssignRolesPass",

@@ -1,0 +1,120 @@
+"""What it costs to compute a value again, against storing it once.
+
+A producer inside a kernel is computed once for each tile of the kernel's grid dims that it lacks. Storing it costs a write and a
+read. ``Choice`` holds the numbers, and its text is what the remark prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import FixedBitwidthType
+from xdsl.ir import Operation, SSAValue
+
+from flashlight_mlir.analysis.sizes import nominal, points
+from flashlight_mlir.dialects.loop import ContractOp, LoadOp, ReduceOp, dims_of
+from flashlight_mlir.dialects.pointwise import PointwiseOp
+from flashlight_mlir.dialects.tensor_ext import TensorType
+from flashlight_mlir.expr import Expr
+
+CONTRACT_RATE = 4e14
+"""Floating-point operations per second of contractions."""
+POINTWISE_RATE = 3e13
+"""… and of everything else."""
+BANDWIDTH = 3e12
+"""Bytes per second to and from memory."""
+WHOLE = 256
+"""A constant dim up to here is covered by one tile."""
+ROWS = 128
+"""Rows that a program has."""
+
+
+def is_whole(extent: Expr) -> bool:
+    return extent.constant is not None and extent.constant <= WHOLE
+
+
+def bytes_of(type: TensorType) -> int:
+    """Bytes of a tensor, nominally."""
+    width = type.element_type.size if isinstance(type.element_type, FixedBitwidthType) else 8
+    total = width
+    for size in type.shape:
+        total *= nominal(size)
+    return total
+
+
+def row_dim(dims: Iterable[str], extents: Mapping[str, Expr]) -> str:
+    """The dim whose tile has many rows: the longest, and of those the last."""
+    return max(enumerate(dims), key=lambda p: (nominal(extents[p[1]]), p[0]))[1]
+
+
+def trip_counts(stored: Iterable[str], reduced: Iterable[str], extents: Mapping[str, Expr]) -> dict[str, int]:
+    """Programs along each grid dim: stored dims that are not also reduced; a short last one is whole."""
+    dims = [d for d in dict.fromkeys(stored) if d not in set(reduced)]
+    trips = {d: nominal(extents[d]) for d in dims}
+    if len(dims) > 1 and is_whole(extents[dims[-1]]):
+        trips[dims.pop()] = 1
+    if dims:
+        rows = row_dim(dims, extents)
+        trips[rows] = -(-nominal(extents[rows]) // ROWS)
+    return trips
+
+
+def cone(values: Iterable[SSAValue]) -> set[Operation]:
+    """The ops that ``values`` are computed from."""
+    seen: set[Operation] = set()
+    stack = [v.owner for v in values]
+    while stack:
+        op = stack.pop()
+        if isinstance(op, Operation) and op not in seen:
+            seen.add(op)
+            stack.extend(v.owner for v in op.operands)
+    return seen
+
+
+def seconds(ops: Iterable[Operation], extents: Mapping[str, Expr], trips: Mapping[str, int]) -> float:
+    """Time to compute ``ops`` of a flat kernel where each is repeated for the grid dims that it lacks; ``ops`` are in order."""
+    total = 0.0
+    data: set[SSAValue] = set()
+    for op in ops:
+        if not isinstance(op, LoadOp) and not any(v in data for v in op.operands):
+            continue  # masks and positions cost nothing
+        data.update(op.results)
+        if not isinstance(op, ContractOp | ReduceOp | PointwiseOp):
+            continue
+        dims = {d for v in (*op.operands, *op.results) for d in dims_of(v.type)}
+        count = float(points(dims, dict(extents)))
+        for d, trip in trips.items():
+            count *= 1 if d in dims else trip
+        total += 2 * count / CONTRACT_RATE if isinstance(op, ContractOp) else count / POINTWISE_RATE
+    return total
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The price of one producer: ``again`` seconds more if it is fused, ``stored`` seconds if it is kept in memory."""
+
+    once: float
+    fused: float
+    bytes: int
+
+    @property
+    def again(self) -> float:
+        return max(0.0, self.fused - self.once)
+
+    @property
+    def stored(self) -> float:
+        return 2 * self.bytes / BANDWIDTH
+
+    @property
+    def cut(self) -> bool:
+        return self.again > self.stored
+
+    def __str__(self) -> str:
+        factor = self.fused / self.once if self.once else 1.0
+        return (
+            f"fused it is computed {factor:.3g} times ({self.again * 1e6:.3g} µs more), "
+            f"stored it takes {self.bytes / 2**20:.3g} MiB ({self.stored * 1e6:.3g} µs)"
+        )
+
+

@@ -1,0 +1,223 @@
+"""Which values are stored and which roots share a kernel: the decisions of ``form-kernels``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from xdsl.dialects.arith import ConstantOp
+from xdsl.ir import Block, Operation, SSAValue
+
+from flashlight_mlir.analysis.cost import Choice, bytes_of, cone, is_whole, seconds, trip_counts
+from flashlight_mlir.diagnostics import Remark, location_of
+from flashlight_mlir.dialects import tensor_ext as T
+from flashlight_mlir.dialects.loop import ContractOp, ReduceOp, dims_of
+from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
+from flashlight_mlir.expr import Expr
+from flashlight_mlir.passes.fuse.substitution import Substitution
+from flashlight_mlir.passes.fuse.merge_dims import find_merges
+
+VIEWS = T.ReshapeOp | T.TransposeOp | T.SliceOp | T.BroadcastOp
+FUSIBLE = VIEWS | T.ReduceOp | T.ContractOp | T.ConcatOp | T.PadOp | T.TakeOp | T.IotaOp | PointwiseOp | ConstantOp
+
+
+def fusible(op: object) -> bool:
+    return isinstance(op, FUSIBLE)
+
+
+def peel(value: SSAValue) -> SSAValue:
+    """The value behind the views at a region's border; a transpose right after it is its order in memory, and stays."""
+    while isinstance(value.owner, VIEWS):
+        inner = value.owner.operands[0]
+        if isinstance(value.owner, T.TransposeOp) and not isinstance(inner.owner, VIEWS):
+            return value
+        value = inner
+    return value
+
+
+def core(value: SSAValue) -> SSAValue:
+    """The computed value behind views and casts."""
+    while isinstance(value.owner, VIEWS) or kind(value.owner) == "cast":
+        value = value.owner.operands[0]  # pyright: ignore[reportAttributeAccessIssue]
+    return value
+
+
+@dataclass
+class Plan:
+    """Kernels as lists of roots, given the values that are cut."""
+
+    block: Block
+    kernels: list[list[SSAValue]] = field(default_factory=list[list[SSAValue]])
+    cuts: dict[SSAValue, None] = field(default_factory=dict[SSAValue, None])
+    remarks: list[Remark] = field(default_factory=list[Remark])
+
+    def is_leaf(self, value: SSAValue, roots: Iterable[SSAValue] = ()) -> bool:
+        """Loaded rather than computed."""
+        return not fusible(value.owner) or (value in self.cuts and value not in roots)
+
+    def region(self, roots: Sequence[SSAValue]) -> tuple[list[Operation], list[SSAValue]]:
+        """The ops that a kernel of ``roots`` computes, in order, and what it loads."""
+        ops: set[Operation] = set()
+        leaves: dict[SSAValue, None] = {}
+        stack = list(roots)[::-1]
+        while stack:
+            value = stack.pop()
+            if self.is_leaf(value, roots):
+                leaves[value] = None
+            elif value.owner not in ops:
+                assert isinstance(value.owner, Operation)
+                ops.add(value.owner)
+                stack.extend(reversed(value.owner.operands))
+        return [op for op in self.block.ops if op in ops], list(leaves)
+
+    def plain(self, op: Operation) -> bool:
+        """A contraction of what involves no other reduction: torch has it."""
+        if not isinstance(op, T.ContractOp):
+            return False
+        inner, _ = self.region([op.lhs, op.rhs])
+        return not any(isinstance(o, T.ReduceOp | T.ContractOp) for o in inner)
+
+    def worthy(self, root: SSAValue) -> bool:
+        """Has a reduction, or two contractions."""
+        ops, _ = self.region([root])
+        contractions = sum(isinstance(o, T.ContractOp) for o in ops)
+        return contractions > 1 or any(isinstance(o, T.ReduceOp) for o in ops)
+
+    def emitter(self, roots: Sequence[SSAValue]) -> Substitution:
+        """The flat body of a kernel of ``roots``."""
+        emitter = Substitution(lambda v: v if self.is_leaf(v, roots) else None)
+        for number, root in enumerate(roots):
+            emitter.root(root, number)
+        return emitter
+
+
+def discard(emitter: Substitution) -> None:
+    for op in reversed(list(emitter.block.ops)):
+        emitter.block.erase_op(op)
+
+
+def reduced(emitter: Substitution) -> set[str]:
+    return {d for op in emitter.block.ops if isinstance(op, ReduceOp | ContractOp) for d in op.dims}
+
+
+def forced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
+    """A plain contraction over a long dim whose result is not streamed."""
+    for op in made.region([root])[0]:
+        if not isinstance(op, T.ContractOp) or not made.plain(op):
+            continue
+        a, b, out = op.maps
+        sizes = dict(zip((*a, *b), (*op.lhs.type.shape, *op.rhs.type.shape), strict=True))
+        long = [x for x in sizes if x not in out and not is_whole(sizes[x])]
+        if not long:
+            continue
+        bound = {d for d, e in emitter.dims.items() if d not in emitter.roots and not is_whole(e)}
+        uses = [set(dims_of(v.type)) for v in emitter.instances(op.result)]
+        axes = sum(s != Expr.of(1) for s in op.result.type.shape)
+        whole = any(len(u & set(emitter.roots)) >= axes for u in uses)
+        if whole or not any(u & bound for u in uses):
+            extents = ", ".join(str(sizes[x]) for x in long)
+            text = f"a plain contraction over {extents} is stored: its result is not streamed"
+            return op.result, Remark("form-kernels", text, location_of(op))
+    return None
+
+
+def candidates(made: Plan, root: SSAValue) -> list[SSAValue]:
+    """Producers that may be worth storing, nearest to the root first: no larger than what they are computed from."""
+    found: dict[SSAValue, None] = {}
+    for op in reversed(made.region([root])[0]):
+        if isinstance(op, T.ReduceOp | T.ContractOp):
+            found[op.result] = None
+        if isinstance(op, T.ContractOp):
+            found |= {core(v): None for v in (op.lhs, op.rhs)}
+    out: list[SSAValue] = []
+    for value in found:
+        if value is root or value is core(root) or made.is_leaf(value, [root]):
+            continue
+        leaves = [v.type for v in made.region([value])[1] if isinstance(v.type, T.TensorType)]
+        if bytes_of(T.type_of(value)) <= sum(map(bytes_of, leaves)):
+            out.append(value)
+    return out
+
+
+def priced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
+    """A producer that is dearer to compute again than to store."""
+    ops = list(emitter.block.ops)
+    names = find_merges(ops, emitter.dims)
+    inner = {names.get(d, d) for d in reduced(emitter)}
+    stored = [d for d in emitter.roots if names.get(d, d) not in inner]
+    trips = trip_counts(stored, (), emitter.dims)
+    for value in candidates(made, root):
+        needed = cone(emitter.instances(value))
+        fused = seconds((op for op in ops if op in needed), emitter.dims, trips)
+        alone = made.emitter([value])
+        choice = Choice(seconds(alone.block.ops, alone.dims, {}), fused, bytes_of(T.type_of(value)))
+        discard(alone)
+        if choice.cut:
+            return value, Remark("form-kernels", f"a producer is stored: {choice}", location_of(value.owner))
+    return None
+
+
+def share(made: Plan, a: Sequence[SSAValue], b: SSAValue) -> bool:
+    """The long parallel dims of one are those of the other, and neither waits for the other through memory."""
+    roots = [*a, b]
+    if any(reaches(made, leaf, other) for r in roots for leaf in made.region([r])[1] for other in roots if other is not r):
+        return False
+    emitter = made.emitter(roots)
+    names = find_merges(list(emitter.block.ops), emitter.dims)
+    discard(emitter)
+    sets: list[set[str]] = []
+    queue = iter(emitter.roots)
+    for root in roots:
+        dims = [next(queue) for s in T.type_of(root).shape if s != Expr.of(1)]
+        sets.append({names.get(d, d) for d in dims if not is_whole(emitter.dims[d]) or d in names})
+    long = [{d for d in s if not is_whole(emitter.dims[d])} for s in sets]
+    return all(long[0] == s for s in long) and all(sets[-1] & s or not sets[-1] for s in sets[:-1])
+
+
+def reaches(made: Plan, value: SSAValue, target: SSAValue) -> bool:
+    """``value`` is computed from ``target``, by whatever runs it."""
+    return any(target in op.results for op in cone([value]))
+
+
+def plan(block: Block) -> Plan:
+    """Decide, from the function's end to its start."""
+    made = Plan(block)
+    wanted = [peel(v) for op in reversed(list(block.ops)) if not fusible(op) for v in op.operands]
+    wanted = [v for v in dict.fromkeys(wanted) if fusible(v.owner) and isinstance(v.type, T.TensorType)]
+    while _decide(made, wanted):
+        pass
+    return made
+
+
+def _decide(made: Plan, wanted: Sequence[SSAValue]) -> bool:
+    """One round; True if a value was cut, so that all is to be decided again."""
+    made.kernels = []
+    roots = list(dict.fromkeys([*wanted, *made.cuts]))
+    for root in sorted(roots, key=lambda r: _position(made.block, r), reverse=True):
+        if not made.worthy(root):
+            continue
+        emitter = made.emitter([root])
+        found = forced_cut(made, root, emitter) or priced_cut(made, root, emitter)
+        discard(emitter)
+        if found:
+            made.cuts[found[0]] = None
+            made.remarks.append(found[1])
+            return True
+        home = next((k for k in made.kernels if share(made, k, root)), None)
+        if home is not None:
+            home.append(root)
+            continue
+        if any(root.owner in made.region(k)[0] for k in made.kernels):
+            made.cuts[root] = None
+            return True
+        made.kernels.append([root])
+    for root in roots:
+        if not made.worthy(root):
+            text = "left to torch: no reduction besides a plain contraction, so nothing to fuse"
+            made.remarks.append(Remark("form-kernels", text, location_of(root.owner), None, True))
+    made.kernels = [sorted(k, key=lambda r: _position(made.block, r)) for k in reversed(made.kernels)]
+    return False
+
+
+def _position(block: Block, value: SSAValue) -> int:
+    return next(k for k, op in enumerate(block.ops) if op is value.owner)

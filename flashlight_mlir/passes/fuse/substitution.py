@@ -1,0 +1,261 @@
+"""From tensors to a flat loop body: the index of a root is pulled back through every op by substitution.
+
+Each pair (value, index) is emitted once; a reduction takes fresh dims. ``substitute-indices`` builds kernels with it and
+``form-kernels`` counts the work of a kernel that it has not formed yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from xdsl.dialects.arith import ConstantOp
+from xdsl.dialects.builtin import Float64Type, FloatAttr, IndexType, IntegerAttr, f32, f64, i64
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+
+from flashlight_mlir.dialects import tensor_ext as T
+from flashlight_mlir.dialects.loop import ContractOp, IndexOp, LoadOp, ReduceOp, StoreOp, dims_of
+from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
+from flashlight_mlir.dialects.syntax import element_of, is_float, is_number
+from flashlight_mlir.expr import Bounds, Expr
+from flashlight_mlir.passes.fuse import views
+from flashlight_mlir.passes.fuse.views import ZERO, Index
+
+ONE = Expr.of(1)
+Key = tuple[SSAValue, Index, SSAValue | None]
+
+
+class Substitution:
+    """Emits loop ops into ``block``; ``leaf`` says where a value that is not computed here is loaded from.
+
+    ``names`` spells the dims in the order they are made, ``order`` is the kernel's; by default ``t0, t1, …`` as made.
+    """
+
+    def __init__(
+        self,
+        leaf: Callable[[SSAValue], SSAValue | None],
+        names: Sequence[str] = (),
+        order: Mapping[str, Expr] | None = None,
+    ):
+        self.leaf = leaf
+        self.names = names
+        self.order = order
+        self.dims: dict[str, Expr] = {}
+        self.roots: list[str] = []
+        self.block = Block()
+        self.cache: dict[Key, SSAValue] = {}
+        self.constants: dict[Attribute, SSAValue] = {}
+        self.origin: Operation | None = None
+
+    @property
+    def bounds(self) -> Bounds:
+        return self.dims
+
+    @property
+    def sequence(self) -> Sequence[str]:
+        """The dims in the kernel's order."""
+        return list(self.order if self.order is not None else self.dims)
+
+    def fresh(self, extent: Expr) -> Expr:
+        """A new dim; an axis of one element needs none."""
+        if extent == ONE:
+            return ZERO
+        k = len(self.dims)
+        name = self.names[k] if self.names else f"t{k}"
+        self.dims[name] = extent
+        return Expr.of(name)
+
+    def add(self, op: Operation) -> SSAValue:
+        if self.origin is not None:
+            op.location = self.origin.location
+        self.block.add_op(op)
+        return op.results[0]
+
+    def pointwise(self, name: str, *args: SSAValue, to: Attribute | None = None) -> SSAValue:
+        return self.add(build(name, *args, to=to, order=self.sequence))
+
+    def constant(self, value: float | int, type: Attribute) -> SSAValue:
+        attr = FloatAttr(float(value), type) if is_float(type) else IntegerAttr(int(value), type)  # pyright: ignore
+        if attr not in self.constants:
+            self.constants[attr] = self.add(ConstantOp(attr))
+        return self.constants[attr]
+
+    def index_value(self, entry: Expr | SSAValue) -> SSAValue:
+        if isinstance(entry, SSAValue):
+            return entry
+        if entry.constant is not None:
+            return self.constant(entry.constant, IndexType())
+        return self.add(IndexOp(entry, self.sequence))
+
+    def binary(self, name: str, a: Expr | SSAValue, b: Expr | SSAValue) -> SSAValue:
+        """Arithmetic on an index that is a value."""
+        return self.pointwise(name, *(self._as_i64(x) for x in (a, b)))
+
+    def _as_i64(self, entry: Expr | SSAValue) -> SSAValue:
+        value = self.index_value(entry)
+        return value if element_of(value.type) == i64 or not dims_of(value.type) else self.pointwise("cast", value, to=i64)
+
+    def root(self, value: SSAValue, number: int) -> None:
+        """Compute ``value`` over fresh dims and store it as a result."""
+        index = tuple(self.fresh(s) for s in T.type_of(value).shape)
+        self.roots += [d for e in index for d in e.names]
+        computed = self.at(value, index)
+        store = StoreOp(computed, number, index)
+        if isinstance(value.owner, Operation):
+            store.location = value.owner.location
+        self.block.add_op(store)
+
+    def at(self, value: SSAValue, index: Index, mask: SSAValue | None = None) -> SSAValue:
+        """The loop value of ``value`` at ``index``; lanes where ``mask`` is false may hold anything."""
+        key = (value, index, mask)
+        if key not in self.cache:
+            outer, self.origin = self.origin, value.owner if isinstance(value.owner, Operation) else self.origin
+            self.cache[key] = self._emit(value, index, mask)
+            self.origin = outer
+        return self.cache[key]
+
+    def instances(self, value: SSAValue) -> Iterator[SSAValue]:
+        """What has been emitted for ``value``."""
+        return (emitted for (v, _, _), emitted in self.cache.items() if v is value)
+
+    def _emit(self, value: SSAValue, index: Index, mask: SSAValue | None) -> SSAValue:
+        source = self.leaf(value)
+        if source is not None:
+            if not isinstance(value.type, T.TensorType):
+                return source
+            return self.add(LoadOp(source, index, self.sequence, mask))
+        op = value.owner
+        match op:
+            case ConstantOp():
+                if op.value not in self.constants:
+                    self.constants[op.value] = self.add(op.clone())
+                return self.constants[op.value]
+            case T.ReshapeOp():
+                inner = views.reshape(T.type_of(op.source).shape, op.result.type.shape, index, self)
+                return self.at(op.source, inner, mask)
+            case T.TransposeOp():
+                return self.at(op.source, views.transpose(op.axes, index), mask)
+            case T.BroadcastOp():
+                shape = op.source.type.shape if isinstance(op.source.type, T.TensorType) else ()
+                return self.at(op.source, views.broadcast(op.axes, shape, index), mask)
+            case T.SliceOp():
+                axis, start, step = op.axis.value.data, op.start.data, op.step.value.data
+                return self.at(op.source, views.slice_(axis, start, step, index, self), mask)
+            case T.PadOp():
+                return self._pad(op, index, mask)
+            case T.ConcatOp():
+                return self._concat(op, index, mask)
+            case T.TakeOp():
+                axis, rank = op.axis.value.data, len(T.type_of(op.at).shape)
+                at = self.at(op.at, index[axis : axis + rank], mask)
+                return self.at(op.source, (*index[:axis], at, *index[axis + rank :]), mask)
+            case T.IotaOp():
+                return self._number(index[op.axis.value.data], op.result.type.element_type)
+            case T.ReduceOp():
+                return self._reduce(op, index, mask)
+            case T.ContractOp():
+                return self._contract(op, index, mask)
+            case PointwiseOp():
+                return self._pointwise(op, index, mask)
+            case _:
+                raise ValueError(f"{op.name if isinstance(op, Operation) else value} has no loop form")
+
+    def _number(self, entry: Expr | SSAValue, element: Attribute) -> SSAValue:
+        if isinstance(entry, Expr) and entry.constant is not None:
+            return self.constant(entry.constant, element)
+        return self._cast(self.index_value(entry), element)
+
+    def _cast(self, value: SSAValue, element: Attribute) -> SSAValue:
+        return value if element_of(value.type) == element else self.pointwise("cast", value, to=element)
+
+    def _pointwise(self, op: PointwiseOp, index: Index, mask: SSAValue | None) -> SSAValue:
+        args = [self.at(a, index if isinstance(a.type, T.TensorType) else (), mask) for a in op.args]
+        element = element_of(op.result.type)
+        if kind(op) == "cast":
+            return self._cast(args[0], element)
+        return self._cast(self.pointwise(op.ROW.name, *args), element)
+
+    def _pad(self, op: T.PadOp, index: Index, mask: SSAValue | None) -> SSAValue:
+        axis, low = op.axis.value.data, Expr.of(op.low.value.data)
+        inner = views.shift(axis, low, index, self)
+        size = T.type_of(op.source).shape[axis]
+        inside = self._all(mask, self._compare("ge", index[axis], low), self._compare("lt", index[axis], low + size))
+        value = self.at(op.source, inner, inside)
+        return value if inside is mask else self._select(inside, value, None)
+
+    def _concat(self, op: T.ConcatOp, index: Index, mask: SSAValue | None) -> SSAValue:
+        axis, start = op.axis.value.data, ZERO
+        result: SSAValue | None = None
+        ends: list[tuple[SSAValue, SSAValue | None]] = []
+        for k, part in enumerate(op.parts):
+            stop = start + T.type_of(part).shape[axis]
+            after = None if k == 0 else self._compare("ge", index[axis], start)
+            before = None if k == len(op.parts) - 1 else self._compare("lt", index[axis], stop)
+            inner = views.shift(axis, start, index, self)
+            ends.append((self.at(part, inner, self._all(mask, after, before)), before))
+            start = stop
+        for value, before in reversed(ends):
+            result = value if result is None or before is None else self._select(before, value, result)
+        assert result is not None
+        return result
+
+    def _compare(self, name: str, entry: Expr | SSAValue, limit: Expr) -> SSAValue | None:
+        """The predicate, or None where it always holds."""
+        if isinstance(entry, Expr):
+            holds = (
+                (entry - limit).is_nonnegative(self.bounds) if name == "ge" else entry.is_below(limit, self.bounds)
+            )
+            if holds:
+                return None
+            return self.pointwise(name, self.index_value(entry), self.index_value(limit))
+        return self.pointwise(name, self._as_i64(entry), self._as_i64(limit))
+
+    def _all(self, *masks: SSAValue | None) -> SSAValue | None:
+        result: SSAValue | None = None
+        for mask in masks:
+            if mask is not None:
+                result = mask if result is None else self.pointwise("and", result, mask)
+        return result
+
+    def _select(self, mask: SSAValue | None, value: SSAValue, other: SSAValue | None) -> SSAValue:
+        if mask is None:
+            return value
+        if other is None:
+            other = self.constant(0, element_of(value.type))
+        return self.pointwise("select", mask, value, other)
+
+    def _reduce(self, op: T.ReduceOp, index: Index, mask: SSAValue | None) -> SSAValue:
+        shape, outer = T.type_of(op.source).shape, iter(index)
+        inner = tuple(self.fresh(s) if k in op.axes else next(outer) for k, s in enumerate(shape))
+        fresh = [e.name for k, e in enumerate(inner) if k in op.axes and isinstance(e, Expr) and e.name]
+        value = self.at(op.source, inner, mask)
+        held = [d for d in fresh if d in dims_of(value.type)]
+        if held:
+            value = self.add(ReduceOp(op.kind.data, value, held))
+        for d in fresh:
+            if d not in held and op.kind.data == "sum":
+                extent = self.index_value(self.dims[d])
+                element = f32 if isinstance(element_of(value.type), Float64Type) else element_of(value.type)
+                value = self.pointwise("mul", value, self._cast(extent, element))
+            elif d not in held and op.kind.data == "prod":
+                raise ValueError("the product over a dim that its operand lacks")
+        return self._cast(value, op.result.type.element_type)
+
+    def _contract(self, op: T.ContractOp, index: Index, mask: SSAValue | None) -> SSAValue:
+        a, b, out = op.maps
+        where: dict[str, Expr | SSAValue] = dict(zip(out, index, strict=True))
+        sizes = dict(zip((*a, *b), (*T.type_of(op.lhs).shape, *T.type_of(op.rhs).shape), strict=True))
+        for label in sizes:
+            if label not in where:
+                where[label] = self.fresh(sizes[label])
+        over = [e.name for x, e in where.items() if x not in out and isinstance(e, Expr) and e.name]
+        lhs = self.at(op.lhs, tuple(where[x] for x in a), mask)
+        rhs = self.at(op.rhs, tuple(where[x] for x in b), mask)
+        element = op.result.type.element_type
+        over = [d for d in over if d in (*dims_of(lhs.type), *dims_of(rhs.type))]
+        if not over:
+            return self._cast(self.pointwise("mul", lhs, rhs), element)
+        if not is_float(lhs.type):
+            return self._cast(self.add(ReduceOp("sum", self.pointwise("mul", lhs, rhs), over)), element)
+        precision = op.precision.data if op.precision else None
+        wide = f64 if element == f64 else f32
+        return self._cast(self.add(ContractOp(lhs, rhs, over, self.sequence, wide, precision)), element)
