@@ -1,9 +1,9 @@
 """``compile(f, *inputs)``: a PyTorch function through every level, to a program that runs and can be read.
 
-    p = flashlight_mlir.compile(causal, q, k, v)
-    p(q, k, v)                  # kernels on the GPU that holds the inputs
-    print(p.kernels[0].source)  # Triton
-    p.evaluate(q, k, v, stage="fuse")  # that level, in float64
+p = flashlight_mlir.compile(causal, q, k, v)
+p(q, k, v)                  # kernels on the GPU that holds the inputs
+print(p.kernels[0].source)  # Triton
+p.evaluate(q, k, v, stage="fuse")  # that level, in float64
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ from flashlight_mlir.program import Intermediate, Kernel, intermediates, summary
 STAGES = ("import", "fuse", "tile", "lower")
 
 
-def compile(
-    f: Callable[..., Any], *example_inputs: Any, target: str | None = None, dynamic_shapes: Any = None
-) -> Program:
+def compile(f: Callable[..., Any], *example_inputs: Any, target: str | None = None, dynamic_shapes: Any = None) -> Program:
     """Compile ``f`` for inputs like the examples; no GPU is needed.
 
     ``target`` is a GPU generation (``sm_90``), by default the one at hand. ``dynamic_shapes`` is spelled as torch.export

@@ -48,7 +48,7 @@ def stored(function: func.FuncOp) -> Iterator[SSAValue]:
     last = function.body.block.last_op
     returned: set[SSAValue] = {_root(v) for v in last.operands} if last else set()
     for op in function.body.block.ops:
-        if isinstance(op, VIEWS) or isinstance(op, arith.ConstantOp | func.ReturnOp):
+        if isinstance(op, (*VIEWS, arith.ConstantOp, func.ReturnOp)):
             continue
         yield from (v for v in op.results if isinstance(v.type, tx.TensorType) and v not in returned)
 
@@ -73,9 +73,7 @@ def intermediates(function: func.FuncOp) -> list[Intermediate]:
 def stored_bytes(function: func.FuncOp, sizes: Mapping[str, int]) -> int:
     """Bytes of everything that the host function stores, its results apart."""
     types = [tx.type_of(v) for v in stored(function)]
-    return sum(
-        prod(int(value_of(e, sizes)) for e in t.shape) * dtype_of(t.element_type, native=True).itemsize for t in types
-    )
+    return sum(prod(int(value_of(e, sizes)) for e in t.shape) * dtype_of(t.element_type, native=True).itemsize for t in types)
 
 
 def summary(p: Program) -> str:

@@ -35,9 +35,10 @@ def modules() -> Iterator[tuple[str, str]]:
 def functions(module: ModuleOp) -> Iterator[FuncOp]:
     """The functions that can be run: every input is a tensor."""
     for op in module.body.block.ops:
-        if isinstance(op, FuncOp) and not op.is_declaration and op.function_type.outputs.data:
-            if all(isinstance(t, TensorType) for t in op.function_type.inputs.data):
-                yield op
+        if not isinstance(op, FuncOp) or op.is_declaration or not op.function_type.outputs.data:
+            continue
+        if all(isinstance(t, TensorType) for t in op.function_type.inputs.data):
+            yield op
 
 
 def random_inputs(func: FuncOp, seed: int) -> list[torch.Tensor]:

@@ -1,8 +1,8 @@
 """Every level runs: ``evaluate`` executes a module of tensor, untiled loop or tiled loop IR with torch.
 
-    evaluate(module, [q, k, v])                         # float64; narrowing float casts are the identity
-    evaluate(module, [q, k, v], chunks=random.Random(0))  # folds in random chunks, merged by ``combine`` at random
-    evaluate(module, [q, k, v], native=True)            # every op in its own dtype: the host program
+evaluate(module, [q, k, v])                         # float64; narrowing float casts are the identity
+evaluate(module, [q, k, v], chunks=random.Random(0))  # folds in random chunks, merged by ``combine`` at random
+evaluate(module, [q, k, v], native=True)            # every op in its own dtype: the host program
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import torch
 
 from flashlight_mlir.expr import Call, Expr, Name
 
-Chunks = None | str | int | random.Random
+Chunks = str | int | random.Random | None
 """How folds without a schedule are cut: whole, one element at a time (``"one"``), a size, or at random."""
 
 

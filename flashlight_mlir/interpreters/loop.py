@@ -24,7 +24,7 @@ from flashlight_mlir.dialects.syntax import element_of
 from flashlight_mlir.dialects.tensor_ext import type_of
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.interpreters import tensor
-from flashlight_mlir.interpreters.frame import Frame
+from flashlight_mlir.interpreters.frame import Chunks, Frame
 from flashlight_mlir.interpreters.pointwise import align, dtype_of, number_or_tensor
 
 Span = tuple[int, int]
@@ -35,7 +35,7 @@ def spans(lo: int, hi: int, size: int) -> list[Span]:
     return [(k, min(k + size, hi)) for k in range(lo, hi, size)]
 
 
-def cut(lo: int, hi: int, how: None | str | int | random.Random) -> list[Span]:
+def cut(lo: int, hi: int, how: Chunks) -> list[Span]:
     """``[lo, hi)`` in chunks: whole, one by one, of a size, or at random."""
     if hi <= lo:
         return []
@@ -106,13 +106,11 @@ class LoopFunctions(InterpreterFunctions):
         ranges = {d: (self.frame.size(lo), self.frame.size(hi)) for d, (lo, hi) in op.ranges.items()}
         for d, (lo, hi) in ranges.items():
             extent = self.frame.size(kernel_of(op).dims[d])
-            if hi > lo and not (0 <= lo and hi <= extent):
+            if hi > lo and (lo < 0 or hi > extent):
                 raise ValueError(f"a fold over {d} in [{lo}, {hi}) leaves [0, {extent})")
             if op.full and sizes[d] and hi > lo and (hi - lo) % (sizes[d] or 1):
                 raise ValueError(f"a fold over {d} in [{lo}, {hi}) is not full: the tile is {sizes[d]}")
-        axes = [
-            spans(*ranges[d], size) if (size := sizes[d]) else cut(*ranges[d], self.frame.chunks) for d in op.dims
-        ]
+        axes = [spans(*ranges[d], size) if (size := sizes[d]) else cut(*ranges[d], self.frame.chunks) for d in op.dims]
         steps = [dict(zip(op.dims, c, strict=True)) for c in itertools.product(*axes)]
         unit = self._unit(interpreter, op)
         if op.merge is None or unit is None or not isinstance(self.frame.chunks, random.Random) or not steps:
@@ -126,14 +124,18 @@ class LoopFunctions(InterpreterFunctions):
         return list(state)
 
     def _split(
-        self, interpreter: Interpreter, op: FoldOp, init: list[Any], unit: list[Any], steps: list[dict[str, Span]], rng: random.Random
+        self,
+        interpreter: Interpreter,
+        op: FoldOp,
+        init: list[Any],
+        unit: list[Any],
+        steps: list[dict[str, Span]],
+        rng: random.Random,
     ) -> list[Any]:
         """The fold as several folds of runs of its steps, merged by ``combine`` in a random order."""
         assert op.merge is not None
         edges = sorted({0, len(steps), *(rng.randint(0, len(steps)) for _ in range(rng.randint(0, 3)))})
-        parts = [
-            self._steps(interpreter, op, unit if a else init, steps[a:b]) for a, b in itertools.pairwise(edges)
-        ]
+        parts = [self._steps(interpreter, op, unit if a else init, steps[a:b]) for a, b in itertools.pairwise(edges)]
         if rng.random() < 0.5:
             parts.insert(rng.randint(1, len(parts)), list(unit))  # an empty part changes nothing
         while len(parts) > 1:
@@ -194,9 +196,7 @@ class LoopFunctions(InterpreterFunctions):
         result, written = self.results[number], self.written[number]
         names = {n for e in op.index for n in e.names}
         dims = [d for d in kernel_of(op).dims if d in names]
-        index = tuple(
-            torch.as_tensor(self.frame.index(e, dims), dtype=torch.int64, device=result.device) for e in op.index
-        )
+        index = tuple(torch.as_tensor(self.frame.index(e, dims), dtype=torch.int64, device=result.device) for e in op.index)
         shape = self.frame.shape(dims)
         if 0 in shape:
             return ()

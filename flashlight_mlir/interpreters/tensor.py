@@ -63,9 +63,7 @@ def contract(
 ) -> torch.Tensor:
     """``Σ lhs · rhs`` over the labels that ``out`` lacks."""
     number = {label: k for k, label in enumerate(dict.fromkeys([*a, *b, *out]))}
-    return torch.einsum(
-        lhs.to(dtype), [number[x] for x in a], rhs.to(dtype), [number[x] for x in b], [number[x] for x in out]
-    )
+    return torch.einsum(lhs.to(dtype), [number[x] for x in a], rhs.to(dtype), [number[x] for x in b], [number[x] for x in out])
 
 
 def constant(op: arith.ConstantOp, frame: Frame) -> Any:
@@ -133,7 +131,7 @@ class TensorFunctions(InterpreterFunctions):
     @impl(tx.TakeOp)
     def run_take(self, _: Interpreter, op: tx.TakeOp, args: PythonValues) -> PythonValues:
         source, at = args
-        if at.numel() and not (0 <= int(at.min()) and int(at.max()) < source.shape[op.axis.value.data]):
+        if at.numel() and (int(at.min()) < 0 or int(at.max()) >= source.shape[op.axis.value.data]):
             raise IndexError(f"take: an index leaves axis {op.axis.value.data} of {tuple(source.shape)}")
         taken = source.index_select(op.axis.value.data, at.reshape(-1).long())
         return (taken.reshape(self.shape(op.result.type)),)
