@@ -105,7 +105,7 @@ class Context:
         """Rewrite a mixed term, or a reduction of one, until no row applies."""
         if t in self.memo:
             return self.memo[t]
-        inside = any(map(self.mixed, t.args)) if t.op in ("reduce", "contract") else self.mixed(t)
+        inside = self.mixed(t) or not all(self.blind(a) for r in t.below for a in r.args)
         result = t
         if inside and not (t.op == "sum" and self.unit(t)):
             result = rebuild(self.pool, t, [self.normal(a) for a in t.args])
@@ -120,7 +120,7 @@ class Context:
         """The first row that applies."""
         context = self
         if t.op in ("reduce", "contract"):
-            if not any(map(self.mixed, t.args)):
+            if all(map(self.blind, t.args)):
                 return None
             if t.over != self.over:
                 context = Context(self.pool, t.over, self.streamed, self.early, self.laws)
