@@ -1,6 +1,6 @@
 """Cross-entropy over the logits ``x W``, which are never stored: ``y_i = log Σ_j exp(z_ij) - z_{i,t_i}``, ``z = x W``.
 
-Wijmans et al., Cut Your Losses in Large-Vocabulary Language Models (2025), equations 3 and 4.
+Wijmans et al., Cut Your Losses in Large-Vocabulary Language Models (2025).
 """
 
 import torch

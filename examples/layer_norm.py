@@ -1,6 +1,6 @@
 """Layer normalisation: ``y = (x - mean(x)) / √(var(x) + ε) * w + b``.
 
-Ba, Kiros, Hinton, Layer Normalization (2016), equation 4.
+Ba, Kiros, Hinton, Layer Normalization (2016).
 """
 
 import torch

@@ -1,7 +1,7 @@
 """Layer normalisation into a matrix product: ``Y = ((x - mean(x)) / √(var(x) + ε)) W``.
 
 The normalised rows are linear in x, so the product need not wait for them: Wu et al., Mirage: A Multi-Level Superoptimizer
-for Tensor Programs (2025), section 4, do the same for RMSNorm.
+for Tensor Programs (2025), do the same for RMSNorm.
 """
 
 import torch
