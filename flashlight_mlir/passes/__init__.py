@@ -1,6 +1,8 @@
 """Our passes by name, in the order of the pipelines: the compiler on one page is ``pipelines.py``."""
 
 ALL: dict[str, str] = {
+    "raise-contractions": "flashlight_mlir.passes.fuse.raise_contractions:RaiseContractionsPass",
+    "widen": "flashlight_mlir.passes.fuse.widen:WidenPass",
     "form-kernels": "flashlight_mlir.passes.fuse.form_kernels:FormKernelsPass",
     "substitute-indices": "flashlight_mlir.passes.fuse.substitute_indices:SubstituteIndicesPass",
     "merge-dims": "flashlight_mlir.passes.fuse.merge_dims:MergeDimsPass",
