@@ -40,13 +40,13 @@ def _labelled(x: SSAValue, labels: Sequence[str], keep: Sequence[str]) -> tuple[
                 return x, names
 
 
-def _leads(x: SSAValue, kept: int) -> tuple[Shape, bool]:
-    """The axes that were merged into the first one, and whether a broadcast stands behind them."""
+def _leads(x: SSAValue, kept: int) -> Shape:
+    """The axes that were merged into the first one."""
     if isinstance(op := defining(x), tx.ReshapeOp):
         source = shape_of(op.source)
         if len(source) > kept and source[len(source) - kept :] == shape_of(x)[1:]:
-            return source[: len(source) - kept], isinstance(defining(op.source), tx.BroadcastOp)
-    return shape_of(x)[:1], False
+            return source[: len(source) - kept]
+    return shape_of(x)[:1]
 
 
 def _contract(
@@ -60,8 +60,11 @@ def _contract(
 
 def bmm(c: Context, a: SSAValue, b: SSAValue, dtype: torch.dtype) -> SSAValue:
     shape = (shape_of(a)[0], shape_of(a)[1], shape_of(b)[2])
-    (left, spread_a), (right, spread_b) = _leads(a, 2), _leads(b, 2)
-    batch = left if spread_a else right if spread_b else min(left, right, key=len)
+    seen = c.seen_as()
+    if seen is not None and seen[-2:] == shape[1:]:
+        batch = seen[:-2]
+    else:
+        batch = min(_leads(a, 2), _leads(b, 2), key=len)
     batch = batch if len(batch) <= len(BATCH) else shape[:1]
     a, b = c.b.reshape(a, (*batch, *shape_of(a)[1:])), c.b.reshape(b, (*batch, *shape_of(b)[1:]))
     names = BATCH[: len(batch)]
@@ -71,7 +74,8 @@ def bmm(c: Context, a: SSAValue, b: SSAValue, dtype: torch.dtype) -> SSAValue:
 
 def mm(c: Context, a: SSAValue, b: SSAValue, dtype: torch.dtype) -> SSAValue:
     shape = (shape_of(a)[0], shape_of(b)[1])
-    rows, _ = _leads(a, 1)
+    seen = c.seen_as()
+    rows = seen[:-1] if seen is not None and seen[-1:] == shape[1:] else _leads(a, 1)
     rows = rows if len(rows) <= len(BATCH) + 1 else shape[:1]
     a = c.b.reshape(a, (*rows, *shape_of(a)[1:]))
     names = [*BATCH[: len(rows) - 1], "i"]

@@ -57,6 +57,13 @@ def defining(x: SSAValue) -> Operation | None:
     return x.owner if isinstance(x.owner, Operation) else None
 
 
+def squeezed(x: SSAValue) -> SSAValue | None:
+    """``y`` if ``x`` is ``y`` with axes of size 1 inserted, and ``y`` has none itself."""
+    if not isinstance(op := defining(x), tx.ReshapeOp):
+        return None
+    return op.source if shape_of(op.source) == tuple(n for n in shape_of(x) if n != ONE) else None
+
+
 class Builder:
     def __init__(self, block: Block):
         self.block = block
@@ -120,6 +127,8 @@ class Builder:
             return x
         if dtype == torch.bool:
             return self.pointwise("ne", x, Number(0))
+        if (source := squeezed(x)) is not None:
+            return self.reshape(self.cast(source, dtype), shape_of(x))
         return self.emit(pw.build("cast", x, to=element(dtype)))
 
     def pointwise(self, name: str, *args: Value, dtype: torch.dtype | None = None) -> SSAValue:
@@ -136,6 +145,9 @@ class Builder:
             operands[-1] = self.tensor(args[-1], dtype, shape)
         elif name == "select" and not any(isinstance(a, SSAValue) for a in typed):
             operands[-1] = self.tensor(args[-1], dtype, shape)
+        narrow = [squeezed(o) if isinstance(o.type, tx.TensorType) else o for o in operands]
+        if all(n is not None for n in narrow):  # as on the results of reductions that kept their axes
+            return self.reshape(self.emit(pw.build(name, *(n for n in narrow if n is not None))), shape)
         return self.emit(pw.build(name, *operands))
 
     # Views.
@@ -150,6 +162,11 @@ class Builder:
             return self.transpose(op.source, [op.axes[p] for p in permutation])
         if list(permutation) == list(range(len(permutation))):
             return x
+        if (source := squeezed(x)) is not None:  # axes of size 1 are put back after the transposition
+            shape = shape_of(x)
+            moved = [p for p in permutation if shape[p] != ONE]
+            inner = self.transpose(source, [sorted(moved).index(p) for p in moved])
+            return self.reshape(inner, tuple(shape[p] for p in permutation))
         return self.emit(tx.TransposeOp(x, permutation))
 
     def broadcast(self, x: SSAValue, shape: Shape) -> SSAValue:

@@ -152,7 +152,8 @@ class _Importer:
         fixed = self._inputs(placeholders, leaves)
         results: tuple[Any, ...] = ()
         for node in nodes:
-            self.b.location = location(node.meta.get("stack_trace"))
+            if node.meta.get("stack_trace"):  # what torch adds of its own stands where the line before it did
+                self.b.location = location(node.meta["stack_trace"])
             try:
                 if node.op == "call_function":
                     self.env[node] = self._import(node)
@@ -279,7 +280,7 @@ class _Importer:
             return args[0][args[1]]
         for m in meta if isinstance(meta, list | tuple) else [meta]:
             self._check(target, m)
-        context = Context(self.b, self.sizes, meta)
+        context = Context(self.b, self.sizes, meta, node)
         if target in ("aten.max.dim", "aten.min.dim") and all(u.args[1] == 0 for u in node.users):
             return [aten_reductions.extremum(context, target[5:8], *args, **kwargs)]
         if target in HANDLERS:

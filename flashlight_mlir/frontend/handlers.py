@@ -25,6 +25,7 @@ class Context:
     b: Builder
     sizes: Sizes
     meta: Any
+    node: Any = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -34,10 +35,18 @@ class Context:
     def shape(self) -> Shape:
         return self.sizes.shape(self.meta.shape)
 
+    def seen_as(self) -> Shape | None:
+        """The shape under which the program goes on with the result, if it only views it."""
+        if self.node is None or len(self.node.users) != 1:
+            return None
+        (user,) = self.node.users
+        return self.sizes.shape(user.meta["val"].shape) if str(user.target) in VIEWS else None
+
     def number(self, value: Any) -> Number:
         return Number(value, self.dtype, self.shape)
 
 
+VIEWS = ("aten.view.default", "aten.reshape.default", "aten._unsafe_view.default")
 Handler = Callable[..., Any]
 """``handler(context, *args, **kwargs)`` with the node's arguments: values for tensors, ``Expr`` for symbolic sizes."""
 
