@@ -13,16 +13,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch.utils import _pytree as pytree
 from xdsl.dialects.builtin import ModuleOp
 
 from flashlight_mlir.diagnostics import Remark, collect, emit
-from flashlight_mlir.dialects.block import KernelOp as LoweredKernel
 from flashlight_mlir.dialects.loop import KernelOp
+from flashlight_mlir.dialects.syntax import element_of
 from flashlight_mlir.driver import context, parse, run_passes
-from flashlight_mlir.frontend.fx import import_function
-from flashlight_mlir.host import execute, interpret, interpreted
-from flashlight_mlir.interpreters import Chunks, entry, evaluate
+from flashlight_mlir.frontend.fx import Argument, Imported, import_function
+from flashlight_mlir.host import execute, interpret, interpreted, launchers
+from flashlight_mlir.interpreters import Chunks, entry, evaluate, size_bindings
 from flashlight_mlir.interpreters.pointwise import dtype_of
 from flashlight_mlir.program import Intermediate, Kernel, intermediates, summary
 
@@ -37,7 +36,8 @@ def compile(f: Callable[..., Any], *example_inputs: Any, target: str | None = No
     """
     if target is not None and not re.fullmatch(r"sm_\d+", target):
         raise ValueError(f"a target is spelled sm_80, sm_90, …; got {target!r}")
-    ctx, ir = context(), {}
+    ctx = context()
+    ir: dict[str, str] = {}
     with collect() as remarks:
         imported = import_function(f, example_inputs, dynamic_shapes)
         module: ModuleOp = imported.module
@@ -74,15 +74,17 @@ class Program:
         target: str,
         ir: dict[str, str],
         module: ModuleOp,
-        imported: Any,
+        imported: Imported,
         dims: dict[str, dict[str, str]],
         remarks: Sequence[Remark],
     ):
         self.name, self.target, self.ir = name, target, ir
         self.remarks: list[Remark] = list(remarks)
         self._module, self._imported = module, imported
-        lowered = [op for op in module.walk() if isinstance(op, LoweredKernel)]
-        self.kernels: list[Kernel] = [Kernel(k.sym_name.data, _source(k), dims.get(k.sym_name.data, {})) for k in lowered]
+        self._launchers = launchers(module)
+        self.kernels: list[Kernel] = [
+            Kernel(k.title, k.source, dims.get(k.title, {})) for k in (launcher.kernel for launcher in self._launchers.values())
+        ]
         self.intermediates: list[Intermediate] = intermediates(entry(module))
 
     def __call__(self, *inputs: Any) -> Any:
@@ -93,45 +95,46 @@ class Program:
                 emit(Remark("run", text, hint="move the inputs to a GPU, or set TRITON_INTERPRET=1"))
             self.remarks += [r for r in remarks if r not in self.remarks]
             return self._structured(evaluate(parse(self.ir["import"]), tensors, native=True))
-        return self._structured(execute(self._module, tensors))
+        return self._structured(execute(self._module, tensors, self._launchers))
 
     def evaluate(self, *inputs: Any, stage: str = "import", chunks: Chunks = None) -> Any:
         """What the IR of a stage means: in float64 on the CPU; ``lower`` runs the kernels in Triton's interpreter."""
         if stage not in STAGES:
             raise ValueError(f"the stages are {', '.join(STAGES)}; got {stage!r}")
-        tensors = [x.detach().cpu() for x in self._tensors(inputs)]
+        tensors = [x.cpu() for x in self._tensors(inputs)]
         if stage == "lower":
             return self._structured(interpret(self.ir["lower"], tensors))
         return self._structured(evaluate(parse(self.ir[stage]), tensors, chunks=chunks))
 
     def _tensors(self, inputs: Sequence[Any]) -> list[torch.Tensor]:
         """The tensors among the inputs, checked against what the trace assumed."""
-        tensors = self._imported.flatten(inputs)
-        types = entry(self._module).function_type.inputs.data
-        if len(types) != len(tensors):
-            raise ValueError(f"{self.name} takes {len(types)} tensors, got {len(tensors)}")
-        for k, (x, type) in enumerate(zip(tensors, types, strict=True)):
-            wanted = dtype_of(type.element_type, native=True)  # pyright: ignore
-            if x.dtype != wanted:
-                raise ValueError(f"input {k} should be {wanted}, is {x.dtype}")
-            if x.device != tensors[0].device:
-                raise ValueError(f"input {k} is on {x.device}, input 0 on {tensors[0].device}")
-        return tensors
+        func = entry(self._module)
+        arguments: list[Argument] = list(self._imported.arguments)
+        tensors: list[Any] = self._imported.flatten(*inputs)
+        device = next((x.device for x in tensors if isinstance(x, torch.Tensor)), torch.device("cpu"))
+        for k, (a, type) in enumerate(zip(arguments, func.function_type.inputs.data, strict=True)):
+            if a.constant is not None:
+                tensors[k] = a.constant.to(device)
+            elif not isinstance(x := tensors[k], torch.Tensor):
+                raise ValueError(f"{self.name}: {a.name} should be a tensor, is {x!r}")
+            elif x.dtype != (wanted := dtype_of(element_of(type), native=True)):
+                raise ValueError(f"{self.name}: {a.name} should be {wanted}, is {x.dtype}")
+            elif x.device != device:
+                raise ValueError(f"{self.name}: {a.name} is on {x.device}, another input on {device}")
+        try:
+            sizes = size_bindings(func, tensors, [a.name for a in arguments])
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from None
+        for name, (low, high) in self._imported.ranges.items():
+            n = sizes.get(name, low)
+            if n < (low if low > 2 else 0) or (high is not None and n > high):
+                raise ValueError(f"{self.name}: {name} should be from {low} to {high or 'any size'}, is {n}")
+        return [x.detach() for x in tensors]
 
     def _structured(self, outputs: list[torch.Tensor]) -> Any:
-        return self._imported.unflatten(outputs)
+        return self._imported.pack(outputs)
 
     def __str__(self) -> str:
         return summary(self)
 
     __repr__ = __str__
-
-
-def _source(kernel: LoweredKernel) -> str:
-    from flashlight_mlir.backend.triton import print_kernel
-
-    return print_kernel(kernel)
-
-
-def tensors_in(values: Any) -> list[torch.Tensor]:
-    return [x for x in pytree.tree_leaves(values) if isinstance(x, torch.Tensor)]

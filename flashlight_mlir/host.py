@@ -10,30 +10,37 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 
+from flashlight_mlir.backend.triton import print_kernel
 from flashlight_mlir.dialects.block import KernelOp
 from flashlight_mlir.driver import parse
 from flashlight_mlir.interpreters import Frame, entry, interpreter, run, size_bindings
+from flashlight_mlir.runtime.launch import Launcher
 
 
 @register_impls
 class Launches(InterpreterFunctions):
     """A lowered kernel is one launch."""
 
-    def __init__(self, frame: Frame):
-        self.frame = frame
+    def __init__(self, launchers: Mapping[KernelOp, Launcher], device: torch.device):
+        self.launchers = launchers
+        self.device = device
 
     @impl(KernelOp)
     def run_kernel(self, _: Interpreter, op: KernelOp, args: PythonValues) -> PythonValues:
-        from flashlight_mlir.runtime.launch import launch
+        return tuple(self.launchers[op](*args, device=self.device))
 
-        return tuple(launch(op, list(args), self.frame.sizes))
+
+def launchers(module: ModuleOp) -> dict[KernelOp, Launcher]:
+    """Each kernel of a lowered module, printed and ready to be launched."""
+    kernels = [op for op in module.walk() if isinstance(op, KernelOp)]
+    return {op: Launcher(print_kernel(op, k)) for k, op in enumerate(kernels)}
 
 
 def interpreted() -> bool:
@@ -41,12 +48,15 @@ def interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
-def execute(module: ModuleOp, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Run a lowered module."""
+def execute(
+    module: ModuleOp, inputs: Sequence[torch.Tensor], kernels: Mapping[KernelOp, Launcher] | None = None
+) -> list[torch.Tensor]:
+    """Run a lowered module; ``kernels`` are its ``launchers``, if they are there already."""
     func = entry(module)
     device = inputs[0].device if inputs else torch.device("cpu")
     frame = Frame(size_bindings(func, inputs), native=True, device=device)
-    return run(interpreter(module, frame, Launches(frame)), func, inputs, native=True)
+    launches = Launches(launchers(module) if kernels is None else kernels, device)
+    return run(interpreter(module, frame, launches), func, inputs, native=True)
 
 
 def interpret(text: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:

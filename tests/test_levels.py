@@ -66,8 +66,8 @@ def test_each_pass_keeps_what_a_program_means(program: Program) -> None:
     from flashlight_mlir.frontend.fx import import_function
 
     inputs = program.inputs()
-    module = import_function(program.function, inputs, None).module
-    tensors = [x for x in inputs if hasattr(x, "shape")]
+    imported = import_function(program.function, inputs)
+    module, tensors = imported.module, imported.flatten(*inputs)
     before = evaluate(module, tensors)
     for stage in ("fuse", "tile"):
         for each in flatten(stage):

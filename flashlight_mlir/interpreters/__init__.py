@@ -32,13 +32,13 @@ def entry(module: ModuleOp, name: str | None = None) -> FuncOp:
     raise ValueError(f"the module has no func.func{f' @{name}' if name else ''} with a body")
 
 
-def size_bindings(func: FuncOp, inputs: Sequence[torch.Tensor]) -> dict[str, int]:
+def size_bindings(func: FuncOp, inputs: Sequence[torch.Tensor], names: Sequence[str] | None = None) -> dict[str, int]:
     """The value of each size symbol at a call; ValueError where the inputs do not fit the function's types."""
     types = func.function_type.inputs.data
     if len(types) != len(inputs):
         raise ValueError(f"@{func.sym_name.data} takes {len(types)} inputs, got {len(inputs)}")
     shapes = [t.shape if isinstance(t, TensorType) else () for t in types]
-    return bind_sizes(shapes, [tuple(x.shape) for x in inputs])
+    return bind_sizes(shapes, [tuple(x.shape) for x in inputs], names)
 
 
 def interpreter(module: ModuleOp, frame: Frame, *more: InterpreterFunctions) -> Interpreter:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch._ops import OpOverload
 
 _NAME = re.compile(r"(aten|prims)\.([A-Za-z_][A-Za-z0-9_]*)(?:\.([A-Za-z_][A-Za-z0-9_]*))?\Z")
 _ENUMS = (torch.dtype, torch.layout, torch.memory_format)
@@ -24,8 +25,8 @@ def resolve(name: str) -> Any:
     if not match or match[2].startswith("__"):
         raise ValueError(f"'{name}' is no op of aten or prims")
     packet = getattr(getattr(torch.ops, match[1]), match[2], None)
-    op = getattr(packet, match[3] or "default", None)
-    if not isinstance(op, torch._ops.OpOverload):
+    op: Any = getattr(packet, match[3] or "default", None)
+    if not isinstance(op, OpOverload):
         raise ValueError(f"torch has no op '{name}'")
     return op
 

@@ -22,7 +22,7 @@ class Frame:
     native: bool = False
     chunks: Chunks = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    chunk: dict[str, tuple[int, int]] = field(default_factory=dict)
+    chunk: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """``[lo, hi)`` of each dim of the kernel at hand."""
 
     def size(self, expr: Expr) -> int:
@@ -79,12 +79,15 @@ def _maximum(a: Any, b: Any) -> Any:
     return b.clamp(min=a) if isinstance(b, torch.Tensor) else max(a, b)
 
 
-def bind_sizes(shapes: Sequence[Sequence[Expr]], actual: Sequence[Sequence[int]]) -> dict[str, int]:
+def bind_sizes(
+    shapes: Sequence[Sequence[Expr]], actual: Sequence[Sequence[int]], names: Sequence[str] | None = None
+) -> dict[str, int]:
     """The value of each size symbol, from the inputs' sizes; ValueError where a size is not what the types say."""
+    names = names or [f"input {k}" for k in range(len(shapes))]
     pairs: list[tuple[int, int, Expr, int]] = []
     for k, (shape, sizes) in enumerate(zip(shapes, actual, strict=True)):
         if len(shape) != len(sizes):
-            raise ValueError(f"input {k} should have {len(shape)} axes, has {len(sizes)}")
+            raise ValueError(f"{names[k]} should have {len(shape)} axes, has {len(sizes)}")
         pairs += [(k, axis, e, n) for axis, (e, n) in enumerate(zip(shape, sizes, strict=True))]
     bound: dict[str, int] = {}
     while unknown := {n for _, _, e, _ in pairs for n in e.names} - bound.keys():
@@ -96,10 +99,9 @@ def bind_sizes(shapes: Sequence[Sequence[Expr]], actual: Sequence[Sequence[int]]
             raise ValueError(f"no input tells the size {', '.join(sorted(unknown))}")
     for k, axis, expr, n in pairs:
         if (wanted := value_of(expr, bound)) != n:
-            given = ", ".join(f"{s} = {bound[s]}" for s in sorted(expr.names))
-            raise ValueError(
-                f"axis {axis} of input {k} should be {expr}{f' = {wanted} ({given})' if expr.constant is None else ''}, is {n}"
-            )
+            given = ", ".join(f"{s} = {bound[s]}" for s in sorted(expr.names) if expr.name is None)
+            value = "" if expr.constant is not None else f" = {wanted}" + (f" ({given})" if given else "")
+            raise ValueError(f"axis {axis} of {names[k]} should be {expr}{value}, is {n}")
     return bound
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,7 +53,7 @@ class LoopFunctions(InterpreterFunctions):
         self.written: list[torch.Tensor] = []
 
     @contextmanager
-    def _at(self, chunk: dict[str, Span]) -> Iterator[None]:
+    def _at(self, chunk: dict[str, Span]) -> Generator[None]:
         outer, self.frame.chunk = self.frame.chunk, {**self.frame.chunk, **chunk}
         try:
             yield
@@ -62,7 +62,7 @@ class LoopFunctions(InterpreterFunctions):
 
     def _run(self, interpreter: Interpreter, block: Block, args: Sequence[Any]) -> tuple[Any, ...]:
         """Run a block in a scope of its own; the operands of its yield."""
-        interpreter.push_scope(block.parent_op().name if block.parent_op() else "block")
+        interpreter.push_scope("block")
         try:
             interpreter.set_values(zip(block.args, args, strict=True))
             for op in block.ops:
@@ -206,7 +206,7 @@ class LoopFunctions(InterpreterFunctions):
         value = torch.as_tensor(args[0], device=result.device).to(result.dtype)
         value = align(value, op.value.type, dims) if value.ndim else value
         if index:
-            result[index] = value.expand(torch.broadcast_shapes(*(at.shape for at in index)))
+            result[index] = value.expand(shape) if value.ndim else value
             written[index] = True
         else:
             result.copy_(value.reshape(()))

@@ -39,13 +39,16 @@ def dtype_of(element: Attribute, native: bool = False) -> torch.dtype:
     if isinstance(element, builtin.IndexType):
         return torch.int64
     if isinstance(element, builtin.IntegerType):
-        if element.signedness.data == builtin.Signedness.UNSIGNED and element.width.data == 8:
-            return torch.uint8
-        return INTEGERS[element.width.data]
+        unsigned, width = element.signedness.data == builtin.Signedness.UNSIGNED, int(element.width.data)  # pyright: ignore
+        return torch.uint8 if unsigned and width == 8 else INTEGERS[width]
     dtype = FLOATS.get(type(element)) or FP8.get(type(element))
     if dtype is None:
         raise TypeError(f"no torch dtype for {element}")
     return dtype if native else torch.float64
+
+
+def _same(a: torch.Tensor) -> torch.Tensor:
+    return a
 
 
 def _div(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -78,7 +81,7 @@ TABLE: dict[str, Callable[..., torch.Tensor]] = {
     "not": torch.bitwise_not,
     "isnan": torch.isnan,
     "isinf": torch.isinf,
-    "cast": lambda a: a,  # to the result's dtype, as every op's result
+    "cast": _same,  # to the result's dtype, as every op's result
     "add": torch.add,
     "sub": torch.sub,
     "mul": torch.mul,

@@ -154,8 +154,11 @@ class TensorFunctions(InterpreterFunctions):
     @impl(tx.CallOp)
     def run_call(self, _: Interpreter, op: tx.CallOp, args: PythonValues) -> PythonValues:
         positional, named = parse_args(op.spelling.data, args, self.frame.sizes)
-        out = resolve(op.callee.data)(*positional, **named)
-        outs = list(out) if isinstance(out, tuple | list) else [out]
+        target = resolve(op.callee.data)
+        if any(a.name == "device" for a in target._schema.arguments):  # spelled nowhere: the inputs' own
+            named.setdefault("device", self.frame.device)
+        out: Any = target(*positional, **named)
+        outs: list[torch.Tensor] = list(out) if isinstance(out, tuple | list) else [out]  # pyright: ignore
         wanted = op.outputs
         return tuple(o.to(self.dtype(w)) for o, w in zip(outs[: len(wanted)], wanted, strict=True))
 
