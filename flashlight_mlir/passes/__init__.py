@@ -12,5 +12,6 @@ ALL: dict[str, str] = {
     "choose-sizes": "flashlight_mlir.passes.tile.choose_sizes:ChooseSizesPass",
     "bound-by-mask": "flashlight_mlir.passes.tile.bound_by_mask:BoundByMaskPass",
     "split-by-mask": "flashlight_mlir.passes.tile.split_by_mask:SplitByMaskPass",
+    "loop-to-block": "flashlight_mlir.passes.lower.loop_to_block:LoopToBlockPass",
 }
 """Pass name -> ``module:Class``, imported when used."""

@@ -1,0 +1,160 @@
+"""Print block kernels as Triton source: identifiers are numbers, no text of the input gets through.
+
+Parameters of a printed kernel: for each tensor a pointer ``p0`` and strides ``s0_0, s0_1, …``, inputs first, results after
+them (``o0`` is the first result's number, its pointer ``p<n>``); then sizes ``z0, …``; then ``WIDE``: index arithmetic in 64 bits.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from xdsl.dialects.builtin import ModuleOp
+
+from flashlight_mlir.backend.whitelist import check
+from flashlight_mlir.dialects import block as blk
+from flashlight_mlir.dialects.tensor_ext import TensorType
+from flashlight_mlir.expr import Expr
+
+HEADER = "import triton\nimport triton.language as tl\n"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor parameter. ``spans``: per axis, the most elements that lane offsets move along it (None: the extent)."""
+
+    shape: tuple[Expr, ...]
+    dtype: str
+    spans: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class KernelSource:
+    """A printed kernel and how to launch it."""
+
+    name: str
+    source: str
+    """Runnable: imports, helpers, the kernel."""
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    symbols: tuple[str, ...]
+    """Size symbols in the order of the parameters z0, z1, …"""
+    grid: tuple[Expr, ...]
+    warps: int
+    stages: int
+    title: str = "kernel"
+    """The kernel's name in the IR: for people, never in the source."""
+
+    @property
+    def params(self) -> tuple[str, ...]:
+        names: list[str] = []
+        for k, t in enumerate((*self.inputs, *self.outputs)):
+            names += [f"p{k}", *(f"s{k}_{a}" for a in range(len(t.shape)))]
+        return (*names, *(f"z{k}" for k in range(len(self.symbols))), "WIDE")
+
+
+@cache
+def prelude() -> dict[str, tuple[str, frozenset[str]]]:
+    """Helper name -> its source and the helpers it calls (``runtime/prelude.py``, read as text: no Triton is needed to print)."""
+    text = files("flashlight_mlir.runtime").joinpath("prelude.py").read_text()
+    tree = ast.parse(text)
+    lines = text.splitlines()
+    found: dict[str, tuple[str, set[str]]] = {}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            start = node.decorator_list[0].lineno - 1
+            names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+            found[node.name] = "\n".join(lines[start : node.end_lineno]), names
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found[node.target.id] = lines[node.lineno - 1], set()
+    return {name: (source, frozenset(uses & found.keys())) for name, (source, uses) in found.items()}
+
+
+def helpers(used: set[str]) -> str:
+    """The source of some helpers and of those that they call, in the prelude's order."""
+    known, todo, need = prelude(), list(used), set[str]()
+    while todo:
+        name = todo.pop()
+        if name not in need:
+            need.add(name)
+            todo.extend(known[name][1])
+    return "".join(f"\n\n{source}\n" if "\n" in source else f"\n{source}\n" for name, (source, _) in known.items() if name in need)
+
+
+def symbols_of(kernel: blk.KernelOp) -> tuple[str, ...]:
+    """Size symbols in order of appearance in the kernel's interface, then in its body."""
+    found: dict[str, None] = {}
+
+    def visit(expr: Expr) -> None:
+        found.update(dict.fromkeys(sorted(n for n in expr.names if n[0].isupper())))
+
+    for type in (*kernel.inputs.types, *kernel.outputs.types):
+        assert isinstance(type, TensorType)
+        for size in type.shape:
+            visit(size)
+    for expr in kernel.grid:
+        visit(expr)
+    for op in kernel.body.walk():
+        if isinstance(op, blk.IndexOp):
+            visit(op.expr.data)
+    return tuple(found)
+
+
+def tensors(kernel: blk.KernelOp) -> Iterator[tuple[TensorType, list[blk.LoadOp | blk.StoreOp]]]:
+    """Each tensor of the kernel, inputs then results, with the accesses to it."""
+    accesses = [op for op in kernel.body.walk() if isinstance(op, blk.LoadOp | blk.StoreOp)]
+    for arg in kernel.block.args:
+        assert isinstance(arg.type, TensorType)
+        yield arg.type, [op for op in accesses if isinstance(op, blk.LoadOp) and op.source is arg]
+    for k, result in enumerate(kernel.outputs):
+        assert isinstance(result.type, TensorType)
+        yield result.type, [op for op in accesses if isinstance(op, blk.StoreOp) and op.number.value.data == k]
+
+
+def print_kernel(kernel: blk.KernelOp, number: int = 0) -> KernelSource:
+    """The Triton source of one kernel."""
+    from flashlight_mlir.backend.body import BodyPrinter, describe
+
+    symbols = symbols_of(kernel)
+    described = [describe(type, accesses) for type, accesses in tensors(kernel)]
+    inputs = len(kernel.inputs)
+    name = f"kernel_{number}"
+    printer = BodyPrinter(kernel, symbols)
+    lines = printer.body()
+    source = KernelSource(
+        name,
+        "",
+        tuple(described[:inputs]),
+        tuple(described[inputs:]),
+        symbols,
+        kernel.grid,
+        kernel.warps.value.data,
+        kernel.stages.value.data,
+        kernel.sym_name.data,
+    )
+    params = ", ".join(source.params) + ": tl.constexpr"
+    text = f"@triton.jit\ndef {name}({params}):\n" + "\n".join(f"    {line}" for line in lines) + "\n"
+    check(text, frozenset(prelude()))
+    full = f"{HEADER}{helpers(printer.used)}\n\n{text}"
+    return KernelSource(**{**source.__dict__, "source": full})
+
+
+def kernels(module: ModuleOp) -> list[KernelSource]:
+    """Every kernel of a module, printed."""
+    found = [op for op in module.walk() if isinstance(op, blk.KernelOp)]
+    return [print_kernel(op, k) for k, op in enumerate(found)]
+
+
+def print_module(module: ModuleOp) -> str:
+    """A runnable file with every kernel of the module."""
+    sources = kernels(module)
+    used: set[str] = set()
+    bodies: list[str] = []
+    for k in sources:
+        body = k.source[k.source.index("\n\n@triton.jit\ndef kernel_") :]
+        bodies.append(body)
+        used |= {n.id for n in ast.walk(ast.parse(body)) if isinstance(n, ast.Name)} & prelude().keys()
+    return HEADER + helpers(used) + "".join(bodies)

@@ -1,0 +1,88 @@
+"""How one program covers the dims of a kernel: base, lanes, limit and edges of each, at some point of the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xdsl.ir import SSAValue
+
+from flashlight_mlir.analysis.sizes import next_power_of_two
+from flashlight_mlir.dialects.loop import ContractOp, KernelOp
+from flashlight_mlir.expr import Atom, Call, Expr, Name
+
+
+class Unsupported(Exception):
+    """A kernel that this lowering does not cover: the message says why."""
+
+
+@dataclass(frozen=True)
+class Dim:
+    """``base + lanes`` are the positions at hand; those from ``limit`` on are masked (None: all are in range).
+
+    A dim of one lane has no axis. ``low`` and ``high`` are the values of ``lo(dim)`` and ``hi(dim)``.
+    """
+
+    name: str
+    count: int
+    base: SSAValue
+    low: SSAValue
+    high: SSAValue
+    lanes: SSAValue | None = None
+    limit: SSAValue | None = None
+
+    @property
+    def ragged(self) -> bool:
+        return self.limit is not None and self.lanes is not None
+
+
+def lane_counts(kernel: KernelOp) -> dict[str, int]:
+    """Lanes of each dim: its tile's size, or for a whole dim the next power of two (at least 16 where a dot contracts it)."""
+    assert kernel.schedule
+    contracted = {d for op in kernel.body.walk() if isinstance(op, ContractOp) for d in op.dims}
+    counts: dict[str, int] = {}
+    for plan in kernel.schedule.data.plans:
+        extent = kernel.dims[plan.dim].constant
+        if plan.role == "whole":
+            if extent is None:
+                raise Unsupported(f"dim {plan.dim} = {kernel.dims[plan.dim]} is covered whole but is no constant")
+            counts[plan.dim] = next_power_of_two(extent)
+            if 1 < extent < 16 and plan.dim in contracted:
+                counts[plan.dim] = 16
+        elif plan.size is None:
+            raise Unsupported(f"dim {plan.dim} has no tile size")
+        elif plan.size & (plan.size - 1):
+            raise Unsupported(f"the tile of dim {plan.dim} has {plan.size} elements, which is no power of two")
+        else:
+            counts[plan.dim] = plan.size
+    return counts
+
+
+def is_multiple(expr: Expr, size: int, tiles: Mapping[str, tuple[int, Expr]]) -> bool:
+    """Proved to be a multiple of ``size``; ``tiles`` gives the tile's size and the extent of each dim."""
+
+    def atom(a: Atom) -> bool:
+        if isinstance(a, Name):
+            return False
+        if a.fn in ("min", "max"):
+            return all(is_multiple(x, size, tiles) for x in a.args)
+        name = a.args[0].name
+        if a.fn in ("lo", "hi") and name in tiles:
+            tile, extent = tiles[name]
+            whole = extent.constant is not None and extent.constant % size == 0
+            return tile % size == 0 and (a.fn == "lo" or whole)
+        return False
+
+    return all(c % size == 0 or any(map(atom, m)) for m, c in expr.terms)
+
+
+def is_small(expr: Expr) -> bool:
+    """Stays within 32 bits when every size does by a margin: a sum of a few dims and symbols, no products."""
+    return sum(abs(c) for m, c in expr.terms if m) <= 16 and all(
+        len(m) <= 1 and (m or abs(c) < 2**26) and all(isinstance(a, Name) or _small_call(a) for a in m)
+        for m, c in expr.terms
+    )
+
+
+def _small_call(atom: Call) -> bool:
+    return all(is_small(a) for a in atom.args)

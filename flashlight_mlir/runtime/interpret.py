@@ -1,0 +1,22 @@
+"""What Triton's interpreter needs beside Triton: NumPy 2.4 no longer turns arrays of one element into integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def patch() -> None:
+    """Let the interpreter's scalars be loop bounds; harmless when repeated."""
+    from triton.runtime import interpreter
+
+    module: Any = interpreter
+    original = module._patch_lang_tensor
+    if getattr(original, "patched", False):
+        return
+
+    def patched(tensor: Any, scope: Any) -> None:
+        original(tensor, scope)
+        scope.set_attr(tensor, "__index__", lambda self: int(self.handle.data.item()))  # pyright: ignore
+
+    patched.patched = True  # pyright: ignore
+    module._patch_lang_tensor = patched

@@ -1,0 +1,136 @@
+"""From a printed kernel to a callable on torch tensors: sizes and strides are arguments, results are allocated here.
+
+    >>> run = load(source)                                  # doctest: +SKIP
+    >>> (o,) = run(q, k, v)                                 # doctest: +SKIP
+
+With ``TRITON_INTERPRET=1`` set before Triton is imported, kernels run on the CPU (16-bit floats other than f16: wrong there).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import torch
+
+from flashlight_mlir.backend.triton import KernelSource, Tensor
+from flashlight_mlir.expr import Atom, Expr, Name
+
+LIMIT = 2**26
+"""Sizes up to here, and offsets inside a tile up to 2**31, use 32-bit arithmetic (see ``_dims.is_small``)."""
+
+DTYPES: dict[str, torch.dtype] = {
+    "int1": torch.bool,
+    **{n: getattr(torch, n) for n in ("int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")},
+}
+
+
+class ShapeError(ValueError):
+    """The tensors of a call do not fit the kernel."""
+
+
+def evaluate(expr: Expr, sizes: dict[str, int]) -> int:
+    def value(atom: Atom) -> int:
+        assert isinstance(atom, Name)
+        return sizes[atom.text]
+
+    return expr.evaluate(value)
+
+
+def bind(params: Sequence[Tensor], tensors: Sequence[torch.Tensor], title: str = "kernel") -> dict[str, int]:
+    """Size symbols from the shapes of the arguments; every relation between them is checked."""
+    if len(tensors) != len(params):
+        raise ShapeError(f"{title} takes {len(params)} tensors, got {len(tensors)}")
+    sizes: dict[str, int] = {}
+    for k, (param, tensor) in enumerate(zip(params, tensors, strict=True)):
+        if tensor.dtype != DTYPES[param.dtype]:
+            raise ShapeError(f"{title}: argument {k} should be {DTYPES[param.dtype]}, is {tensor.dtype}")
+        if tensor.dim() != len(param.shape):
+            raise ShapeError(f"{title}: argument {k} should have {len(param.shape)} axes, has {tensor.dim()}")
+        for size, actual in zip(param.shape, tensor.shape, strict=True):
+            if size.name is not None:
+                sizes.setdefault(size.name, actual)
+    for k, (param, tensor) in enumerate(zip(params, tensors, strict=True)):
+        for axis, (size, actual) in enumerate(zip(param.shape, tensor.shape, strict=True)):
+            if missing := sorted(size.names - sizes.keys()):
+                raise ShapeError(f"{title}: no argument tells the size {', '.join(missing)}")
+            if (expected := evaluate(size, sizes)) != actual:
+                known = "" if size.constant is not None else f" ({size} with {_text(sizes)})"
+                raise ShapeError(f"{title}: axis {axis} of argument {k} should be {expected}{known}, is {actual}")
+    return sizes
+
+
+def _text(sizes: dict[str, int]) -> str:
+    return ", ".join(f"{n} = {v}" for n, v in sizes.items())
+
+
+def is_wide(params: Sequence[Tensor], tensors: Sequence[torch.Tensor], sizes: dict[str, int]) -> bool:
+    """Lane offsets of some tensor may pass 32 bits."""
+    if any(v > LIMIT for v in sizes.values()):
+        return True
+    for param, tensor in zip(params, tensors, strict=True):
+        reach = 0
+        for span, size, stride in zip(param.spans, tensor.shape, tensor.stride(), strict=True):
+            reach += stride * (max(size, 1) if span is None else span)
+        if reach >= 2**31:
+            return True
+    return False
+
+
+def compile_source(source: str, name: str) -> Any:
+    """The jitted kernel; its text is kept in ``linecache`` under its digest, for Triton and for tracebacks."""
+    import triton
+
+    if triton.knobs.runtime.interpret:
+        from flashlight_mlir.runtime.interpret import patch
+
+        patch()
+    file = f"<flashlight {hashlib.sha256(source.encode()).hexdigest()[:16]}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    namespace: dict[str, Any] = {"__name__": "flashlight_kernel"}
+    exec(compile(source, file, "exec"), namespace)  # printed by backend.triton, checked by backend.whitelist
+    return namespace[name]
+
+
+@dataclass
+class Launcher:
+    """A kernel that can be called; compiled when it is first."""
+
+    kernel: KernelSource
+    fn: Any = field(default=None, repr=False)
+
+    def __call__(self, *tensors: torch.Tensor, device: torch.device | None = None) -> list[torch.Tensor]:
+        """Run the kernel; the results are new contiguous tensors."""
+        k = self.kernel
+        sizes = bind(k.inputs, tensors, k.title)
+        device = tensors[0].device if tensors else device or torch.device("cpu")
+        if any(t.device != device for t in tensors):
+            raise ShapeError(f"{k.title}: arguments are on different devices")
+        if missing := [s for s in k.symbols if s not in sizes]:
+            raise ShapeError(f"{k.title}: no argument tells the size {', '.join(missing)}")
+        shapes = [[evaluate(e, sizes) for e in o.shape] for o in k.outputs]
+        outputs = [torch.empty(s, dtype=DTYPES[o.dtype], device=device) for s, o in zip(shapes, k.outputs, strict=True)]
+        programs = prod(evaluate(e, sizes) for e in k.grid)
+        if programs == 0 or all(o.numel() == 0 for o in outputs):
+            return outputs
+        if programs >= 2**31:
+            raise ShapeError(f"{k.title}: {programs} programs do not fit one launch")
+        if self.fn is None:
+            self.fn = compile_source(k.source, k.name)
+        every = [*tensors, *outputs]
+        args: list[Any] = []
+        for t in every:
+            args += [t, *t.stride()]
+        wide = is_wide((*k.inputs, *k.outputs), every, sizes)
+        args += [sizes[s] for s in k.symbols]
+        self.fn[(programs,)](*args, WIDE=wide, num_warps=k.warps, num_stages=k.stages, enable_fp_fusion=True)
+        return outputs
+
+
+def load(kernel: KernelSource) -> Callable[..., list[torch.Tensor]]:
+    """The kernel as a function of its inputs."""
+    return Launcher(kernel)
