@@ -1,4 +1,4 @@
-"""Does a step of a fold leave the state as it is when a predicate is false on the whole chunk? (laws N1, D8)
+"""Does a step of a fold leave the state as it is when a predicate is true, or false, on the whole chunk? (laws N1, D8)
 
 The body is evaluated over a tiny domain: numbers, the parts of the state at hand, and *unknown but finite*. A running maximum
 is either finite, or still at its initial −inf; both cases are tried. In the second one an accumulator that is rebased by
@@ -43,15 +43,15 @@ def constant_of(value: SSAValue) -> float | None:
     return None
 
 
-def idle_when_false(fold: FoldOp, predicate: SSAValue) -> bool:
-    """A chunk where ``predicate`` is false everywhere leaves the state of ``fold`` alone, and stores nothing."""
+def idle_when(fold: FoldOp, predicate: SSAValue, truth: bool) -> bool:
+    """A chunk where ``predicate`` is ``truth`` everywhere leaves the state of ``fold`` alone, and stores nothing."""
     if any(not _known(op) for op in fold.body.block.ops):
         return False
     init = [constant_of(v) for v in fold.init]
     maxima = [k for k, v in enumerate(init) if v == -math.inf]
     for empty in itertools.product((False, True), repeat=min(len(maxima), 4)):
         at_start = {k for k, flag in zip(maxima, empty, strict=False) if flag}
-        if not _idle(fold, predicate, init, at_start):
+        if not _idle(fold, predicate, truth, init, at_start):
             return False
     return True
 
@@ -60,8 +60,8 @@ def _known(op: Operation) -> bool:
     return not op.regions and op.name != "loop.store"
 
 
-def _idle(fold: FoldOp, predicate: SSAValue, init: list[float | None], at_start: set[int]) -> bool:
-    values: dict[SSAValue, Value] = {predicate: 0.0}
+def _idle(fold: FoldOp, predicate: SSAValue, truth: bool, init: list[float | None], at_start: set[int]) -> bool:
+    values: dict[SSAValue, Value] = {predicate: float(truth)}
     for k, arg in enumerate(fold.body.block.args):
         values[arg] = -math.inf if k in at_start else State(k)
     for op in fold.body.block.ops:

@@ -16,8 +16,9 @@ from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Block, SSAValue
 
+from flashlight_mlir.analysis.idle import idle_when
 from flashlight_mlir.dialects.expr import is_dim
-from flashlight_mlir.dialects.loop import IndexOp
+from flashlight_mlir.dialects.loop import FoldOp, IndexOp
 from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
 from flashlight_mlir.expr import Expr, call
 
@@ -37,6 +38,10 @@ class Affine:
     """The predicate ``form >= 0``."""
 
     form: Expr
+
+    @property
+    def negated(self) -> Affine:
+        return Affine(-self.form - 1)
 
     def holds_for(self, dim: str) -> Edges | None:
         """Edges along ``dim``; None if the form is not linear in it with coefficient 1 or -1."""
@@ -109,8 +114,21 @@ def affine(value: SSAValue) -> Affine | None:
     return None if form is None else Affine(form)
 
 
-def conjuncts(block: Block) -> Iterator[tuple[SSAValue, Affine]]:
-    """The affine predicates that a block computes."""
-    for op in block.ops:
-        if isinstance(op, PointwiseOp) and (found := affine(op.result)) is not None:
-            yield op.result, found
+@dataclass(frozen=True)
+class Guard:
+    """An affine predicate of a fold's body, and where it matters: steps with ``value != truth`` everywhere are idle."""
+
+    value: SSAValue
+    truth: bool
+    holds: Affine
+    idle_outside: bool
+
+
+def guards(fold: FoldOp, dim: str) -> Iterator[Guard]:
+    """The affine predicates on ``dim`` in the body of ``fold``."""
+    for op in fold.body.block.ops:
+        if isinstance(op, PointwiseOp) and (found := affine(op.result)) is not None and dim in found.form.names:
+            if idle_when(fold, op.result, True):
+                yield Guard(op.result, False, found.negated, True)
+            else:
+                yield Guard(op.result, True, found, idle_when(fold, op.result, False))

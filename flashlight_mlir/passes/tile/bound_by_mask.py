@@ -24,7 +24,7 @@ After:
         %m = loop.fold over [j] in [0, min(T, hi(i))) (%m0 = %ninf : !loop.tile<i : f32>) {
     …
 
-A tile where the predicate is false everywhere leaves the state alone (``analysis/idle.py``), so it need not be visited. The bound
+A tile where the predicate is false everywhere (or true, if that is what masks) leaves the state alone (``analysis/idle.py``), so it need not be visited. The bound
 is an expression of the edges of the program's tile: ``hi(i)`` is where its rows end.
 
 Refuses when: the predicate is not affine in the fold's dim, or a masked tile would change the state.
@@ -45,8 +45,7 @@ from xdsl.pattern_rewriter import (
     op_type_rewrite_pattern,
 )
 
-from flashlight_mlir.analysis.idle import idle_when_false
-from flashlight_mlir.analysis.predicates import conjuncts
+from flashlight_mlir.analysis.predicates import guards
 from flashlight_mlir.diagnostics import Remark, emit, location_of
 from flashlight_mlir.dialects.expr import ExprAttr
 from flashlight_mlir.dialects.loop import FoldOp
@@ -56,14 +55,12 @@ from flashlight_mlir.expr import Expr, call
 def bounded(fold: FoldOp, dim: str) -> tuple[Expr, Expr]:
     """The range of ``dim`` outside which every step is idle."""
     lo, hi = fold.ranges[dim]
-    for value, predicate in conjuncts(fold.body.block):
-        if dim not in predicate.form.names:
-            continue
-        edges = predicate.holds_for(dim)
-        if edges is None or not idle_when_false(fold, value):
+    for guard in guards(fold, dim):
+        edges = guard.holds.holds_for(dim)
+        if edges is None or not guard.idle_outside:
             why = "is not linear in" if edges is None else "does not leave the state alone outside its range of"
-            text = f"{predicate.form} >= 0 {why} {dim}: every tile is visited"
-            emit(Remark("bound-by-mask", text, location_of(value.owner), None, True))
+            text = f"{guard.holds.form} >= 0 {why} {dim}: every tile is visited"
+            emit(Remark("bound-by-mask", text, location_of(guard.value.owner), None, True))
             continue
         if edges.some_hi is not None:
             hi = call("min", (hi, edges.some_hi))

@@ -36,10 +36,10 @@ After:
       func.return %r : !tensor_ext.tensor<S : f32>
     }
 
-The end of a tensor is a mask like any other. In the full part predicates that hold everywhere are the constant true, so the
-selects on them vanish, and no load needs a predicate.
+The end of a tensor is a mask like any other. In the full part the predicates are known, so the selects on
+them vanish, and no load needs a predicate.
 
-Refuses when: the fold has no tile size, several dims, or is already part of a chain.
+Refuses when: the fold has no tile size, several dims, is already part of a chain, or one tile covers its dim.
 """
 
 from __future__ import annotations
@@ -47,9 +47,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp, UnitAttr
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
@@ -60,7 +59,7 @@ from xdsl.pattern_rewriter import (
 )
 from xdsl.transforms.dead_code_elimination import region_dce
 
-from flashlight_mlir.analysis.predicates import Edges, conjuncts
+from flashlight_mlir.analysis.predicates import Edges, guards
 from flashlight_mlir.dialects.expr import ExprAttr
 from flashlight_mlir.dialects.loop import FoldOp, kernel_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
@@ -85,33 +84,35 @@ def whole_tiles(lo: Expr, hi: Expr, size: int, edges: list[Edges]) -> tuple[Expr
     return first, first + count * size
 
 
-def hold(fold: FoldOp, predicates: list[SSAValue]) -> None:
-    """Make ``predicates`` true in the body of ``fold``, and fold the selects on them."""
-    for value in predicates:
-        true = ConstantOp.from_int_and_width(1, 1)
-        assert isinstance(value.owner, Operation)
-        fold.body.block.insert_op_before(true, value.owner)
-        _replace(value, true.result)
+def hold(fold: FoldOp, known: list[tuple[SSAValue, bool]]) -> None:
+    """Replace predicates by what they are in the body of ``fold``, and fold the selects on them."""
+    for value, truth in known:
+        for use in list(value.uses):
+            op = use.operation
+            kept = _simplified(op, use.index, truth) if isinstance(op, PointwiseOp) else None
+            if kept is not None and kept.type == op.results[0].type:
+                op.results[0].replace_all_uses_with(kept)
     region_dce(fold.body)
 
 
-def _replace(value: SSAValue, true: SSAValue) -> None:
-    for use in list(value.uses):
-        op = use.operation
-        if isinstance(op, PointwiseOp) and kind(op) == "select" and use.index == 0 and op.args[1].type == op.result.type:
-            op.result.replace_all_uses_with(op.args[1])
-        elif isinstance(op, PointwiseOp) and kind(op) == "and" and op.args[1 - use.index].type == op.result.type:
-            op.result.replace_all_uses_with(op.args[1 - use.index])
-        elif isinstance(op, PointwiseOp) and kind(op) == "and":
-            continue  # the other side is narrower than the result: keep the predicate
-        else:
-            op.operands[use.index] = true if true.type == value.type else value
+def _simplified(op: PointwiseOp, operand: int, truth: bool) -> SSAValue | None:
+    """The operand that ``op`` is equal to once its operand number ``operand`` is known."""
+    match kind(op):
+        case "select" if operand == 0:
+            return op.args[1 if truth else 2]
+        case "and" if truth:
+            return op.args[1 - operand]
+        case "or" if not truth:
+            return op.args[1 - operand]
+        case _:
+            return None
 
 
 class SplitByMask(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: FoldOp, rewriter: PatternRewriter) -> None:
-        schedule = kernel_of(op).schedule
+        kernel = kernel_of(op)
+        schedule = kernel.schedule
         if op.full or len(op.dims) != 1 or schedule is None or not op.init:
             return
         dim = op.dims[0]
@@ -119,7 +120,10 @@ class SplitByMask(RewritePattern):
         lo, hi = op.ranges[dim]
         if size is None or (isinstance(op.prev_op, FoldOp) and set(op.init) <= set(op.prev_op.results)):
             return
-        found = [(v, e) for v, p in conjuncts(op.body.block) if dim in p.form.names and (e := p.holds_for(dim))]
+        extent = kernel.dims[dim].constant
+        if extent is not None and extent < size:
+            return
+        found = [(g, e) for g in guards(op, dim) if (e := g.holds.holds_for(dim)) is not None]
         a, b = whole_tiles(lo, hi, size, [e for _, e in found])
         if a == b:
             return
@@ -129,14 +133,13 @@ class SplitByMask(RewritePattern):
         for low, high, full in spans:
             if low == high:
                 continue
-            part = op.clone()
+            copies: dict[SSAValue, SSAValue] = {}
+            part = op.clone(value_mapper=copies)
             part.operands = state
             part.lows, part.highs = ArrayAttr([ExprAttr(low)]), ArrayAttr([ExprAttr(high)])
             if full:
                 part.full = UnitAttr()
-                inside = [v for v, _ in conjuncts(part.body.block)]
-                outside = [v for v, _ in conjuncts(op.body.block)]
-                hold(part, [x for x, y in zip(inside, outside, strict=True) if any(y is v for v, _ in found)])
+                hold(part, [(copies[g.value], g.truth) for g, _ in found])
             part.location = op.location
             parts.append(part)
             state = list(part.results)
