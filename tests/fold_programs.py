@@ -116,7 +116,7 @@ PROGRAMS = (
         "b = reduce sum c2 j; o = mul b 0.0588235294117647", "o[i]", 4, 1),
     FoldProgram("entropy", f"s = load X; {WEIGHTS}; g = log n; pg = mul n g; h = reduce sum pg j; o = neg h", "o[i]", 3, 1),
     FoldProgram("divergence", f"s = load X; {WEIGHTS}; {SECOND}; g = log n; gy = log ny; r = sub g gy; pr = mul n r;"
-        "o = reduce sum pr j", "o[i]", 8, 3),
+        "o = reduce sum pr j", "o[i]", 7, 3),
     FoldProgram("p over its norm", f"{SCORES}; {WEIGHTS}; p2 = mul n n; w = reduce sum p2 j; rw = sqrt w; u = div n rw;"
         "v = load V; o = contract u v j", "o[ie]", 4, 1),
     FoldProgram("largest p", f"s = load X; {WEIGHTS}; o = reduce max n j", "o[i]", 2, 1),

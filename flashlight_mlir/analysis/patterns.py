@@ -186,24 +186,27 @@ def build(p: Pattern, env: Bindings, context: Context) -> Term:
             return pool.mean(args()[0], context.over)
         case "indicator":
             return pool.make("cast", args(), f32)
-        case "binomial":
-            a, b, n = args()
+        case "moments":  # sum((a + b) ** n * y), powers of b in front
+            a, b, n, y = args()
             count = int(_number(n))
-            return pool.add(
-                *(pool.mul(pool.num(comb(count, k)), pool.pow(a, k), pool.pow(b, count - k)) for k in range(count + 1))
-            )
+            parts = [(comb(count, k), k, _reduce(context, "sum", pool.mul(pool.pow(a, k), y))) for k in range(count + 1)]
+            return pool.add(*(pool.mul(pool.num(c), pool.pow(b, count - k), s) for c, k, s in parts))
         case "exp":
             (x,) = args()
             return pool.num(1) if x.value == 0 else pool.make("exp", (x,))
         case "contract":
             return pool.make("contract", args(), env["@"].data)
         case _ if p.op in REDUCTIONS and len(p.args) == 1:
-            (f,) = args()
-            if f.value is not None:  # N2: an extent is a sum of ones
-                return pool.mul(f, pool.reduce("sum", pool.one(context.over), context.over)) if p.op == "sum" else f
-            return pool.reduce(p.op, f, context.over)
+            return _reduce(context, p.op, *args())
         case _:
             return pool.make(p.op, args())
+
+
+def _reduce(context: Context, kind: str, f: Term) -> Term:
+    if f.value is None:
+        return context.pool.reduce(kind, f, context.over)
+    count = context.pool.reduce("sum", context.pool.one(context.over), context.over)  # N2: an extent is a sum of ones
+    return context.pool.mul(f, count) if kind == "sum" else f
 
 
 def _number(t: Term) -> float:

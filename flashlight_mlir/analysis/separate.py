@@ -93,7 +93,7 @@ class Context:
                 n = env["n"].value or 0.5
                 return n.is_integer() or all(facts.positive(env[a]) for a in args[:-1])
             case "loose":
-                return self.unit(self.pool.add(env["w"], env["u"])) is None
+                return self.unit(self.pool.add(*(env[a] for a in args))) is None
             case "float_cast":
                 compares = env["a"].op in ROWS and ROWS[env["a"].op].rule == "bool"
                 return is_float(env["@"].data) and not compares  # type: ignore[arg-type]
@@ -162,20 +162,21 @@ class Context:
                         continue
                     exponent = base.args[0] if base.op == "exp" else base
                     found = self.unit(exponent) if r.op == "contract" or r.data[0] == "sum" else None  # type: ignore[index]
+                    if r.op == "contract" and base.op == "sum":
+                        raise Refused(base, "the sum of (w - unit) times factors of either sign cancels")
                     if found is None or n < 1 or r.over != self.over:
                         raise Refused(base, f"no law takes what is known only after the loop out of {self.culprit(base)}")
-                    if base is exponent and not self.has_companions(r):
-                        raise Refused(base, "the sum of (w - unit) times factors of either sign cancels")
 
-    def has_companions(self, r: Term) -> bool:
-        """Powers of ``w - unit`` stand beside nonnegative factors only."""
-        rest = [b for b, _ in self.factors(r.args[0]) if not (self.mixed(b) and b.op == "sum")]
-        return r.op == "reduce" and all(map(facts.nonnegative, rest))
+    def separable(self, t: Term) -> bool:
+        """A sum of products of what the loop knows and of what it does not."""
+        if not self.mixed(t) or self.unit(t) or (t.op == "exp" and self.unit(t.args[0])):
+            return True
+        return t.op in ("sum", "product", "power") and all(map(self.separable, t.args))
 
     def culprit(self, t: Term) -> str:
-        """The innermost op that mixes."""
+        """The innermost op that mixes for good."""
         for a in t.args:
-            if self.mixed(a) and not (a.op == "sum" and (self.unit(a) or not any(map(self.mixed, a.args)))):
+            if not self.separable(a):
                 return self.culprit(a)
         return f"'{ {'sum': 'add', 'product': 'mul', 'power': 'pow'}.get(t.op, t.op) }'"
 

@@ -2,7 +2,8 @@
 
 Spelling: ``sum max min contract`` reduce over the dims at hand (j); letters are any terms; ``phi`` is any pointwise op of one
 varying operand. Conditions: ``free(c)`` c does not depend on j; ``blind(x)`` x sees no earlier reduction over j; ``mixed(a)``
-neither; ``neutral(c)`` both. ``mean(w)`` is ``sum(w) / sum(1)``. A row is read left to right and must lower the order
+neither; ``neutral(c)`` both. ``mean(w)`` is ``sum(w) / sum(1)``, ``moments(a, b, n, y)`` is
+``sum((a + b) ** n * y)`` by the binomial theorem: sums of ``a ** k * y``. A row is read left to right and must lower the order
 that ``analysis/separate.py`` states. ``can_cancel`` rows are used only where what they multiply is nonnegative.
 """
 
@@ -41,7 +42,7 @@ LAWS: tuple[Law, ...] = (
     Law("narrow", "cast(a)", "a", ("float_cast(a)",)),
     # splitting
     Law("distribute", "(a + b) * c", "a * c + b * c", ("mixed(a)",)),
-    Law("scale", "c * (a + b)", "c * a + c * b", ("neutral(c)",)),
+    Law("scale", "c * (a + b)", "c * a + c * b", ("neutral(c)", "loose(a, b)")),
     Law("multinomial", "(a + b) ** n", "a * (a + b) ** (n - 1) + b * (a + b) ** (n - 1)", ("mixed(a)", "several(n)")),
     Law("S3", "(a * b) ** n", "a ** n * b ** n", ("splits(a, b, n)",)),
     Law("S4", "log(a * b)", "log(a) + log(b)", ("positive(a)", "positive(b)")),
@@ -56,9 +57,9 @@ LAWS: tuple[Law, ...] = (
     # units: exponentials and powers of w + u are kept relative to a running value
     Law("S1", "exp(w + u)", "exp(w - max(w)) * exp(max(w) + u)", ("blind(w)", "free(u)")),
     Law("S2-exp", "sum(exp(w - max(w)) ** p * (w + u) ** n * y)",
-        "sum(exp(w - max(w)) ** p * binomial(w - max(w), max(w) + u, n) * y)",
+        "moments(w - max(w), max(w) + u, n, exp(w - max(w)) ** p * y)",
         ("blind(w)", "free(u)", "natural(n)", "loose(w, u)"), can_cancel=True),
-    Law("S2", "sum((w + u) ** n * y)", "sum(binomial(w - mean(w), mean(w) + u, n) * y)",
+    Law("S2", "sum((w + u) ** n * y)", "moments(w - mean(w), mean(w) + u, n, y)",
         ("blind(w)", "free(u)", "natural(n)", "loose(w, u)"), can_cancel=True),
     # reductions
     Law("D3", "sum(select(k, f, g))", "select(k, sum(f), sum(g))", ("free(k)",)),

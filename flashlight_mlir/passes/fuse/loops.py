@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from math import inf
 
 from xdsl.dialects.arith import ConstantOp
-from xdsl.dialects.builtin import IntegerAttr, IntegerType, i1
+from xdsl.dialects.builtin import FloatAttr, IntegerAttr, IntegerType, i1
 from xdsl.ir import Block, Region, SSAValue
 
 from flashlight_mlir.analysis.accumulators import Accumulator, Unit, closure, moves
 from flashlight_mlir.analysis.separate import Context
 from flashlight_mlir.analysis.stages import Stages
 from flashlight_mlir.analysis.terms import Term
-from flashlight_mlir.dialects.loop import FoldOp, YieldOp
+from flashlight_mlir.dialects.loop import FoldOp, TileType, YieldOp
 from flashlight_mlir.dialects.syntax import element_of, is_float
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse.emit import Emitter, Scope
@@ -85,8 +85,10 @@ class Folder(Emitter):
     def start(self, kind: str, state: SSAValue) -> SSAValue:
         """The identity of a reduction, as a number."""
         element = element_of(state.type)
-        if is_float(element):
+        if is_float(element) and isinstance(state.type, TileType):
             return self.number(START[kind], 0)
+        if is_float(element):
+            return self.insert(ConstantOp(FloatAttr(START[kind], element)), 0)  # type: ignore[arg-type]
         if element == i1:
             return self.insert(ConstantOp(IntegerAttr(int(kind in ("all", "min", "prod")), i1)), 0)
         bits = element.bitwidth if isinstance(element, IntegerType) else 64
