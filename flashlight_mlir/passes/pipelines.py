@@ -3,6 +3,7 @@
 PIPELINES: dict[str, tuple[str, ...]] = {
     "online-softmax": ("separate", "fold"),
     "tile": ("assign-roles", "choose-sizes", "bound-by-mask", "split-by-mask"),
+    "lower": ("loop-to-block", "canonicalize", "cse"),
 }
 """Pipeline name -> the passes (or pipelines) that it stands for."""
 
