@@ -158,23 +158,23 @@ def priced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAVa
 
 
 def share(made: Plan, a: Sequence[SSAValue], b: SSAValue) -> bool:
-    """The long parallel dims of one are those of the other, and neither waits for the other through memory."""
+    """Once merged, the parallel dims are the same but for short or reduced ones, and no root waits for another."""
     roots = [*a, b]
-    if any(reaches(made, leaf, other) for r in roots for leaf in made.region([r])[1] for other in roots if other is not r):
+    if any(reaches(leaf, other) for r in roots for leaf in made.region([r])[1] for other in roots if other is not r):
         return False
     emitter = made.emitter(roots)
     names = find_merges(list(emitter.block.ops), emitter.dims)
+    inner = {names.get(d, d) for d in reduced(emitter)}
     discard(emitter)
-    sets: list[set[str]] = []
     queue = iter(emitter.roots)
-    for root in roots:
-        dims = [next(queue) for s in T.type_of(root).shape if s != Expr.of(1)]
-        sets.append({names.get(d, d) for d in dims if not is_whole(emitter.dims[d]) or d in names})
-    long = [{d for d in s if not is_whole(emitter.dims[d])} for s in sets]
-    return all(long[0] == s for s in long) and all(sets[-1] & s or not sets[-1] for s in sets[:-1])
+    sets = [{names.get(d, d) for d in (next(queue) for s in T.type_of(r).shape if s != Expr.of(1))} for r in roots]
+    largest = max(sets, key=len)
+    extra = {d for s in sets for d in largest - s}
+    common = all(s <= largest and (s or not largest) for s in sets)
+    return common and all(d in inner or is_whole(emitter.dims[d]) for d in extra)
 
 
-def reaches(made: Plan, value: SSAValue, target: SSAValue) -> bool:
+def reaches(value: SSAValue, target: SSAValue) -> bool:
     """``value`` is computed from ``target``, by whatever runs it."""
     return any(target in op.results for op in cone([value]))
 

@@ -49,6 +49,7 @@ from flashlight_mlir.analysis.cost import row_dim
 from flashlight_mlir.dialects.loop import ContractOp, KernelOp, LoadOp, dims_of
 from flashlight_mlir.dialects.tensor_ext import GroupOp, YieldOp
 from flashlight_mlir.expr import Expr
+from flashlight_mlir.passes.fuse.merge_dims import carried, find_merges
 from flashlight_mlir.passes.fuse.substitution import Substitution
 
 POOLS: dict[str, str] = {"batch": "bhgpqr", "row": "i", "column": "jkl", "head": "eduvw", "inner": "dc", "stream": "jklmn"}
@@ -73,10 +74,13 @@ def emit_group(group: GroupOp, block: Block, names: list[str], order: dict[str, 
 
 
 def dim_roles(emitter: Substitution) -> dict[str, str]:
-    """What each dim does, told by the contractions: a key of ``POOLS``."""
-    roots = list(dict.fromkeys(emitter.roots))
+    """What each dim does, told by the contractions and the loads: a key of ``POOLS``."""
+    merged = find_merges(list(emitter.block.ops), emitter.dims)
+    inner = {merged.get(d, d) for d in emitter.dims if d not in emitter.roots}
+    roots = [d for d in dict.fromkeys(emitter.roots) if merged.get(d, d) not in inner]
     roles = {d: "stream" for d in emitter.dims if d not in roots}
     contracts = [op for op in emitter.block.ops if isinstance(op, ContractOp)]
+    loads = [carried(op) for op in emitter.block.ops if isinstance(op, LoadOp)]
     for op in contracts:
         plain = all(isinstance(a.owner, LoadOp) for a in (op.lhs, op.rhs))
         for d in op.dims:
@@ -88,7 +92,8 @@ def dim_roles(emitter: Substitution) -> dict[str, str]:
     left = [d for d in roots if d not in roles]
     rows = row_dim(left, emitter.dims) if left else None
     for d in left:
-        roles[d] = "row" if d == rows else "batch"
+        apart = not contracts and any(rows not in m for m in loads if d in m) and any(d not in m for m in loads if rows in m)
+        roles[d] = "row" if d == rows else "column" if apart else "batch"
     return roles
 
 
@@ -105,11 +110,12 @@ def name_dims(emitter: Substitution) -> tuple[list[str], dict[str, Expr]]:
     roles, taken = dim_roles(emitter), set[str]()
     names: dict[str, str] = {}
     for role in RANK:
-        for d in emitter.dims:
-            if roles[d] == role:
+        for d in emitter.roots + list(emitter.dims):
+            if roles[d] == role and d not in names:
                 names[d] = next(n for n in _spell(POOLS[role]) if n not in taken)
                 taken.add(names[d])
-    order = sorted(emitter.dims, key=lambda d: RANK.index(roles[d]))
+    used = frozenset().union(*map(carried, emitter.block.ops))
+    order = sorted((d for d in emitter.dims if d in used), key=lambda d: RANK.index(roles[d]))
     return [names[d] for d in emitter.dims], {names[d]: emitter.dims[d] for d in order}
 
 
