@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from flashlight_mlir.analysis.sizes import next_power_of_two
 from flashlight_mlir.dialects.loop import ContractOp, KernelOp
-from flashlight_mlir.expr import Atom, Call, Expr, Name
+from flashlight_mlir.expr import Atom, Expr, Name
 
 
 class Unsupported(Exception):
@@ -78,11 +78,20 @@ def is_multiple(expr: Expr, size: int, tiles: Mapping[str, tuple[int, Expr]]) ->
 
 def is_small(expr: Expr) -> bool:
     """Stays within 32 bits when every size does by a margin: a sum of a few dims and symbols, no products."""
-    return sum(abs(c) for m, c in expr.terms if m) <= 16 and all(
-        len(m) <= 1 and (m or abs(c) < 2**26) and all(isinstance(a, Name) or _small_call(a) for a in m)
-        for m, c in expr.terms
-    )
+    return _weight(expr) <= 16 and all(m or abs(c) < 2**26 for m, c in expr.terms)
 
 
-def _small_call(atom: Call) -> bool:
-    return all(is_small(a) for a in atom.args)
+def _weight(expr: Expr) -> float:
+    """How many times the largest size the value may be, constants apart."""
+    return sum(abs(c) * _atom_weight(m[0]) if len(m) == 1 else float("inf") for m, c in expr.terms if m)
+
+
+def _atom_weight(atom: Atom) -> float:
+    if isinstance(atom, Name):
+        return 1
+    if not all(m or abs(c) < 2**26 for a in atom.args for m, c in a.terms):
+        return float("inf")
+    weights = [_weight(a) for a in atom.args]
+    if atom.fn == "floordiv" and (by := atom.args[1].constant):
+        return max(weights[0], 1) / by if weights[0] <= 16 else float("inf")
+    return max(weights)

@@ -230,7 +230,7 @@ def _loops(em: Emitter, op: FoldOp, dims: list[str], state: list[SSAValue], valu
     known_tiles = {d: (em.counts[d], em.kernel.dims[d]) for d in em.dims}
     exact = bool(op.full) or size == 1 or is_multiple(high - low, size, known_tiles)
     exact = exact or (is_multiple(low, size, known_tiles) and is_multiple(high, size, known_tiles))
-    start, stop = em.index(low), em.index(high)
+    start, stop = (v if v.type == IndexType() else em.pointwise("cast", v, to=IndexType()) for v in map(em.index, (low, high)))
     body = Block(arg_types=[IndexType(), *(s.type for s in state)])
     loop = blk.ForOp(start, stop, size, state, Region(body))
     at, saved, dims_before = em.builder.insertion_point, em.done, em.dims
