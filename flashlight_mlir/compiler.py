@@ -23,7 +23,7 @@ from flashlight_mlir.frontend.fx import Argument, Imported, import_function
 from flashlight_mlir.host import execute, interpret, interpreted, launchers
 from flashlight_mlir.interpreters import Chunks, entry, evaluate, size_bindings
 from flashlight_mlir.interpreters.pointwise import dtype_of
-from flashlight_mlir.program import Intermediate, Kernel, intermediates, summary
+from flashlight_mlir.program import Intermediate, Kernel, intermediates, stored_bytes, summary
 
 STAGES = ("import", "fuse", "tile", "lower")
 
@@ -105,6 +105,12 @@ class Program:
         if stage == "lower":
             return self._structured(interpret(self.ir["lower"], tensors))
         return self._structured(evaluate(parse(self.ir[stage]), tensors, chunks=chunks))
+
+    def stored_bytes(self, *inputs: Any, **sizes: int) -> tuple[int, int]:
+        """Bytes stored between ops if each op of the imported program were run by itself, and between kernels as compiled."""
+        func = entry(self._module)
+        bound = {**(size_bindings(func, self._tensors(inputs)) if inputs else {}), **sizes}
+        return stored_bytes(entry(parse(self.ir["import"])), bound), stored_bytes(func, bound)
 
     def _tensors(self, inputs: Sequence[Any]) -> list[torch.Tensor]:
         """The tensors among the inputs, checked against what the trace assumed."""
