@@ -21,7 +21,7 @@ After:
     }
 
 Deterministic: the same kernel gets the same sizes on every boot and rank. A grid dim that only one factor of some contraction has
-is tiled; without contractions the innermost one is. Tiles halve until accumulators and the largest value fit the registers.
+is tiled (the longest of several alike); without contractions the innermost one is. Tiles halve until accumulators and the largest value fit the registers.
 
 Refuses when: nothing (sizes that the options name are taken as they are; a dim that no kernel has is an error).
 """
@@ -50,13 +50,15 @@ VECTOR_ELEMENTS = 4096
 
 
 def tiled_dims(kernel: KernelOp, schedule: Schedule) -> list[str]:
-    """Grid dims whose tiles have more than one element."""
+    """Grid dims whose tiles have more than one element: of those that the same factors have, the longest."""
     grid = [p.dim for p in schedule.grid]
     contracts = [op for op in kernel.body.walk() if isinstance(op, ContractOp)]
-    if not contracts:
-        return grid[-1:]
-    sides = [(set(dims_of(c.lhs.type)), set(dims_of(c.rhs.type))) for c in contracts]
-    return [d for d in grid if any((d in a) != (d in b) for a, b in sides)] or grid[-1:]
+    sides: dict[tuple[tuple[bool, bool], ...], list[str]] = {}
+    for d in grid:
+        side = tuple((d in dims_of(c.lhs.type), d in dims_of(c.rhs.type)) for c in contracts)
+        if any(a != b for a, b in side):
+            sides.setdefault(side, []).append(d)
+    return [max(alike, key=lambda d: nominal(kernel.dims[d])) for alike in sides.values()] or grid[-1:]
 
 
 def footprint(kernel: KernelOp, sizes: dict[str, int]) -> int:
