@@ -127,6 +127,8 @@ PROGRAMS = (
         "o = contract n v j", "o[ie]", 2, 0),
     FoldProgram("root mean square", "x = load X; x2 = mul x x; a = reduce sum x2 j; b = mul a 0.0588; r = rsqrt b;"
         "n = mul x r; v = load V; o = contract n v j", "o[ie]", 2, 0),
+    FoldProgram("guarded rows", f"s0 = load X; y = load Y; k0 = gt y 1.0; s = select k0 s0 -inf; {WEIGHTS};"
+        "seen = reduce any k0 j; z = select seen n 0.0; v = load V; o = contract z v j", "o[ie]", 4, 1),
     FoldProgram("rows", f"s = load X; {WEIGHTS}", "n[ij]", 2, 1, folds=2),
     FoldProgram("normalised rows", "x = load X; a = reduce sum x j; mu = mul a 0.0588235294117647; c = sub x mu;"
         "c2 = mul c c; b = reduce sum c2 j; vr = mul b 0.0588235294117647; ve = add vr 0.00001; r = rsqrt ve;"

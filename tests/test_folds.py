@@ -64,3 +64,53 @@ def test_refusals_say_why(program: FoldProgram) -> None:
     _, after, remarks = folded(program)
     assert any(program.reason in r.text and r.refused for r in remarks), remarks
     assert len(folds(after)) == program.folds
+
+
+def native(program: FoldProgram, inputs: list[torch.Tensor], chunks: object) -> tuple[torch.Tensor, torch.Tensor]:
+    """The folded program in float32, and the unfolded one in float64."""
+    before, after, _ = folded(program)
+    small = [x.float() for x in inputs]
+    (exact,) = evaluate(before, [x.double() for x in small])
+    (found,) = evaluate(after, small, chunks=chunks, native=True)  # type: ignore[arg-type]
+    return found.double(), exact
+
+
+def test_a_chunk_that_is_all_masked_and_scores_far_below() -> None:
+    program = FoldProgram("hidden", "s = load X; m = reduce max s j; t = sub s m; p = exp t; l = reduce sum p j; n = div p l;"
+                          "v = load V; o = contract n v j", "o[ie]")  # fmt: skip
+    s, v = inputs_of(program)
+    s[:, :4] = -torch.inf
+    s[:, 4:] = -800 - 100 * s[:, 4:].abs()
+    for chunks in ("one", 4, *(random.Random(k) for k in range(20))):
+        found, exact = native(program, [s, v], chunks)
+        assert not found.isnan().any()
+        torch.testing.assert_close(found, exact, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["variance", "log-sum-exp", "weighted", "spread of values"])
+def test_data_with_an_offset(name: str) -> None:
+    program = BY_NAME[name]
+    inputs = [x + 1e4 if x.shape[-1] in (17, 3) else x for x in inputs_of(program)]
+    for chunks in ("one", 3, *(random.Random(k) for k in range(10))):
+        found, exact = native(program, inputs, chunks)
+        torch.testing.assert_close(found, exact, rtol=1e-3, atol=1e-3)
+
+
+def test_a_row_without_anything_is_as_in_the_program() -> None:
+    for name in ("weighted", "guarded rows", "largest p", "rows"):
+        program = BY_NAME[name]
+        before, after, _ = folded(program)
+        inputs = inputs_of(program)
+        inputs[0][0] = torch.nan if name == "weighted" else -torch.inf
+        if name == "guarded rows":
+            inputs[1][0] = 0
+        expected, found = evaluate(before, inputs)[0], evaluate(after, inputs, chunks="one")[0]
+        assert torch.equal(expected.isnan(), found.isnan()), name
+
+
+def test_the_log_of_an_empty_sum_is_minus_infinity() -> None:
+    program = BY_NAME["log-sum-exp"]
+    inputs = inputs_of(program)
+    inputs[0][0] = -torch.inf
+    _, after, _ = folded(program)
+    assert evaluate(after, inputs, chunks="one")[0][0] == -torch.inf

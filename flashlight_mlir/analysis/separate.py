@@ -72,6 +72,8 @@ class Context:
         match condition:
             case "free" | "blind" | "mixed":
                 return getattr(self, condition)(t)
+            case "known":
+                return not self.mixed(t)
             case "neutral":
                 return self.free(t) and self.blind(t)
             case "positive" | "nonnegative":

@@ -52,22 +52,33 @@ def stored_dims(like: StoreOp, streamed: frozenset[str]) -> tuple[str, ...]:
 
 
 def fold_kernel(kernel: KernelOp, streamed: frozenset[str]) -> None:
-    stages, stores = read(kernel, streamed, "fold")
-    block = Block()
+    stages, stores = read(kernel, streamed)
     live = frozenset().union(*(term.below for _, term in stores))
-    folder = Folder(stages.pool, streamed, [Scope(block)], stages, kernel.dims, live)
+    folder = Folder(stages.pool, streamed, [Scope(Block())], stages, kernel.dims, live)
+    try:
+        emit_stores(folder, stores)
+    except CannotPlace as error:
+        folder.discard()
+        emit(Remark("fold", str(error), location_of(kernel), None, refused=True))
+        return
+    replace_body(kernel, folder.scopes[0].block)
+
+
+def emit_stores(folder: Folder, stores: list[tuple[StoreOp, Term]]) -> None:
+    """All stores with what they need; those that run over streamed dims stand in last folds without a state."""
     last: dict[tuple[str, ...], list[tuple[StoreOp, Term]]] = {}
     for like, term in stores:
-        if dims := stored_dims(like, streamed):
+        if dims := stored_dims(like, folder.streamed):
             last.setdefault(dims, []).append((like, term))
         else:
-            folder.scopes[0].block.add_op(store(folder.value(term), like))
+            value = folder.value(term)
+            folder.scopes[0].block.add_op(store(value, like))
     for dims, members in last.items():
         body = folder.open(dims)
         for like, term in members:
-            body.block.add_op(store(folder.value(term), like))
+            value = folder.value(term)
+            body.block.add_op(store(value, like))
         folder.close(dims, body, [], [])
-    replace_body(kernel, block)
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,4 @@ class FoldPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for kernel in flat_kernels(op):
             if streamed := streamed_dims(kernel, self.dims):
-                try:
-                    fold_kernel(kernel, streamed)
-                except CannotPlace as error:
-                    emit(Remark("fold", str(error), location_of(kernel), None, refused=True))
+                fold_kernel(kernel, streamed)

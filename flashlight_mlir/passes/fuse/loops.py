@@ -17,7 +17,7 @@ from flashlight_mlir.analysis.terms import Term
 from flashlight_mlir.dialects.loop import FoldOp, TileType, YieldOp
 from flashlight_mlir.dialects.syntax import element_of, is_float
 from flashlight_mlir.expr import Expr
-from flashlight_mlir.passes.fuse.emit import Emitter, Scope
+from flashlight_mlir.passes.fuse.emit import CannotPlace, Emitter, Scope
 
 MERGE = {"sum": "add", "max": "max", "min": "min", "prod": "mul", "any": "or", "all": "and"}
 START = {"sum": 0.0, "max": -inf, "min": inf, "prod": 1.0}
@@ -66,7 +66,15 @@ class Folder(Emitter):
             and r.over == t.over
         )
 
+    def discard(self) -> None:
+        """Forget what was built, so that it uses nothing of the kernel's."""
+        for scope in self.scopes:
+            for op in scope.block.ops:
+                op.drop_all_references()
+
     def open(self, dims: Sequence[str], bound: frozenset[Term] = frozenset()) -> Scope:
+        if again := [d for d in dims if any(d in s.dims for s in self.scopes)]:
+            raise CannotPlace(f"a reduction over {', '.join(again)} is wanted inside of the loop over it")
         scope = Scope(Block(), frozenset(dims), bound)
         self.scopes.append(scope)
         return scope

@@ -42,7 +42,7 @@ from flashlight_mlir.dialects.loop import FoldOp, KernelOp, StoreOp
 from flashlight_mlir.passes.fuse.emit import Emitter, Scope
 
 
-def read(kernel: KernelOp, streamed: frozenset[str], rule: str) -> tuple[Stages, list[tuple[StoreOp, Term]]]:
+def read(kernel: KernelOp, streamed: frozenset[str]) -> tuple[Stages, list[tuple[StoreOp, Term]]]:
     """The separated term of every store of a flat kernel."""
     pool = Pool(tuple(kernel.dims))
 
@@ -51,7 +51,7 @@ def read(kernel: KernelOp, streamed: frozenset[str], rule: str) -> tuple[Stages,
         at = value.owner if value is not None and isinstance(value.owner, Operation) else kernel
         dims = ", ".join(sorted(streamed.intersection(t.over)))
         text = f"{refused}: {at.name} needs another pass over {dims}"
-        emit(Remark(rule, text, location_of(at), None, refused=True))
+        emit(Remark("separate", text, location_of(at), None, refused=True))
 
     stages = Stages(pool, streamed, refuse)
     stores = [op for op in kernel.block.ops if isinstance(op, StoreOp)]
@@ -81,13 +81,14 @@ def store(value: SSAValue, like: StoreOp) -> StoreOp:
 
 
 def separate_kernel(kernel: KernelOp, streamed: frozenset[str]) -> None:
-    stages, stores = read(kernel, streamed, "separate")
+    stages, stores = read(kernel, streamed)
     if not stages.stage:
         return
     block = Block()
     emitter = Emitter(stages.pool, frozenset(), [Scope(block)])
     for like, term in stores:
-        block.add_op(store(emitter.value(term), like))
+        value = emitter.value(term)
+        block.add_op(store(value, like))
     replace_body(kernel, block)
 
 
