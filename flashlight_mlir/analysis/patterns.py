@@ -181,7 +181,7 @@ def build(p: Pattern, env: Bindings, context: Context) -> Term:
         case "phi":
             t, k = env["phi"], int(env["#"].value or 0)
             new = [build(p.args[0], env, context) if i == k else a for i, a in enumerate(t.args)]
-            return rebuild(pool, t, new)
+            return pool.make("sum", sorted(new)) if t.op == "sum" else rebuild(pool, t, new)  # m - m is NaN for -inf
         case "mean":
             return pool.mean(args()[0], context.over)
         case "indicator":
