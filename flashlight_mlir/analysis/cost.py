@@ -48,9 +48,9 @@ def row_dim(dims: Iterable[str], extents: Mapping[str, Expr]) -> str:
     return max(enumerate(dims), key=lambda p: (nominal(extents[p[1]]), p[0]))[1]
 
 
-def trip_counts(stored: Iterable[str], reduced: Iterable[str], extents: Mapping[str, Expr]) -> dict[str, int]:
-    """Programs along each grid dim: stored dims that are not also reduced; a short last one is whole."""
-    dims = [d for d in dict.fromkeys(stored) if d not in set(reduced)]
+def trip_counts(stored: Iterable[str], extents: Mapping[str, Expr]) -> dict[str, int]:
+    """Programs along each grid dim: a short last one is whole."""
+    dims = list(dict.fromkeys(stored))
     trips = {d: nominal(extents[d]) for d in dims}
     if len(dims) > 1 and is_whole(extents[dims[-1]]):
         trips[dims.pop()] = 1

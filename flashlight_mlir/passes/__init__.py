@@ -1,6 +1,7 @@
 """Our passes by name, in the order of the pipelines: the compiler on one page is ``pipelines.py``."""
 
 ALL: dict[str, str] = {
+    "exp2": "flashlight_mlir.passes.fuse.exp2:Exp2Pass",
     "raise-contractions": "flashlight_mlir.passes.fuse.raise_contractions:RaiseContractionsPass",
     "widen": "flashlight_mlir.passes.fuse.widen:WidenPass",
     "form-kernels": "flashlight_mlir.passes.fuse.form_kernels:FormKernelsPass",

@@ -1,6 +1,10 @@
 """The compiler on one page: each pipeline is a list of passes, and driver, tools and tests read it from here."""
 
 PIPELINES: dict[str, tuple[str, ...]] = {
+    "fuse": (
+        "canonicalize", "cse", "form-kernels", "substitute-indices", "merge-dims", "raise-contractions", "widen",
+        "canonicalize", "cse", "online-softmax", "exp2",
+    ),
     "online-softmax": ("separate", "fold"),
     "tile": ("assign-roles", "choose-sizes", "bound-by-mask", "split-by-mask"),
     "lower": ("loop-to-block", "canonicalize", "cse"),

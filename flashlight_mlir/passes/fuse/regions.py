@@ -100,6 +100,13 @@ def reduced(emitter: Substitution) -> set[str]:
     return {d for op in emitter.block.ops if isinstance(op, ReduceOp | ContractOp) for d in op.dims}
 
 
+def grid(emitter: Substitution) -> dict[str, int]:
+    """Programs along each parallel dim; one that is also reduced is no grid dim."""
+    names = find_merges(list(emitter.block.ops), emitter.dims)
+    inner = {names.get(d, d) for d in reduced(emitter)}
+    return trip_counts([d for d in emitter.roots if names.get(d, d) not in inner], emitter.dims)
+
+
 def forced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
     """A plain contraction over a long dim whose result is not streamed."""
     for op in made.region([root])[0]:
@@ -141,16 +148,12 @@ def candidates(made: Plan, root: SSAValue) -> list[SSAValue]:
 
 def priced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
     """A producer that is dearer to compute again than to store."""
-    ops = list(emitter.block.ops)
-    names = find_merges(ops, emitter.dims)
-    inner = {names.get(d, d) for d in reduced(emitter)}
-    stored = [d for d in emitter.roots if names.get(d, d) not in inner]
-    trips = trip_counts(stored, (), emitter.dims)
+    ops, trips = list(emitter.block.ops), grid(emitter)
     for value in candidates(made, root):
         needed = cone(emitter.instances(value))
         fused = seconds((op for op in ops if op in needed), emitter.dims, trips)
         alone = made.emitter([value])
-        choice = Choice(seconds(alone.block.ops, alone.dims, {}), fused, bytes_of(T.type_of(value)))
+        choice = Choice(seconds(alone.block.ops, alone.dims, grid(alone)), fused, bytes_of(T.type_of(value)))
         discard(alone)
         if choice.cut:
             return value, Remark("form-kernels", f"a producer is stored: {choice}", location_of(value.owner))

@@ -30,7 +30,7 @@ Source: docs/architecture.md.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -76,25 +76,28 @@ def emit_group(group: GroupOp, block: Block, names: list[str], order: dict[str, 
 def dim_roles(emitter: Substitution) -> dict[str, str]:
     """What each dim does, told by the contractions and the loads: a key of ``POOLS``."""
     merged = find_merges(list(emitter.block.ops), emitter.dims)
-    inner = {merged.get(d, d) for d in emitter.dims if d not in emitter.roots}
-    roots = [d for d in dict.fromkeys(emitter.roots) if merged.get(d, d) not in inner]
-    roles = {d: "stream" for d in emitter.dims if d not in roots}
+
+    def same(dims: Iterable[str]) -> set[str]:
+        return {merged.get(d, d) for d in dims}
+
+    inner = same(d for d in emitter.dims if d not in emitter.roots)
+    roots = [d for d in dict.fromkeys(emitter.roots) if d not in merged and d not in inner]
+    roles = {d: "stream" for d in emitter.dims if d not in merged and d not in roots}
     contracts = [op for op in emitter.block.ops if isinstance(op, ContractOp)]
-    loads = [carried(op) for op in emitter.block.ops if isinstance(op, LoadOp)]
+    loads = [same(carried(op)) for op in emitter.block.ops if isinstance(op, LoadOp)]
     for op in contracts:
         plain = all(isinstance(a.owner, LoadOp) for a in (op.lhs, op.rhs))
-        for d in op.dims:
-            if plain and d in roles:
-                roles[d] = "inner"
-        for d in dims_of(op.rhs.type):
-            if d in roots and d not in dims_of(op.lhs.type) and d in dims_of(op.result.type):
+        if plain:
+            roles |= {d: "inner" for d in same(op.dims) if d not in roots}
+        for d in same(dims_of(op.rhs.type)) & same(dims_of(op.result.type)) & set(roots):
+            if d not in same(dims_of(op.lhs.type)):
                 roles[d] = "column" if plain else "head"
     left = [d for d in roots if d not in roles]
     rows = row_dim(left, emitter.dims) if left else None
     for d in left:
         apart = not contracts and any(rows not in m for m in loads if d in m) and any(d not in m for m in loads if rows in m)
         roles[d] = "row" if d == rows else "column" if apart else "batch"
-    return roles
+    return roles | {d: roles[merged[d]] for d in merged}
 
 
 def _spell(pool: str) -> Iterator[str]:

@@ -233,12 +233,15 @@ class Substitution:
             value = self.add(ReduceOp(op.kind.data, value, held))
         for d in fresh:
             if d not in held and op.kind.data == "sum":
-                extent = self.index_value(self.dims[d])
                 element = f32 if isinstance(element_of(value.type), Float64Type) else element_of(value.type)
-                value = self.pointwise("mul", value, self._cast(extent, element))
+                extent = self._number(self.dims[d], element)
+                value = extent if self._is_one(value) else self.pointwise("mul", value, extent)
             elif d not in held and op.kind.data == "prod":
                 raise ValueError("the product over a dim that its operand lacks")
         return self._cast(value, op.result.type.element_type)
+
+    def _is_one(self, value: SSAValue) -> bool:
+        return isinstance(value.owner, ConstantOp) and getattr(value.owner.value, "value").data == 1
 
     def _contract(self, op: T.ContractOp, index: Index, mask: SSAValue | None) -> SSAValue:
         a, b, out = op.maps
