@@ -21,9 +21,10 @@ from flashlight_mlir.dialects.pointwise import PointwiseOp
 
 @dataclass(frozen=True)
 class State:
-    """Part ``number`` of the state, as it came in; finite."""
+    """Part ``number`` of the state, as it came in, times a finite ``factor``; finite."""
 
     number: int
+    factor: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,6 @@ def _product(a: Value, b: Value) -> Value:
             return 0.0
         if x == 1.0:
             return other
-        if isinstance(x, float) and math.isinf(x):
-            return UNKNOWN
+        if isinstance(x, float) and isinstance(other, State) and math.isfinite(x):
+            return State(other.number, other.factor * x)
     return UNKNOWN
