@@ -1,0 +1,123 @@
+"""Claims 1 and 2 of the README on the GPU at hand: errors against float64 beside eager's, NaN and Inf where eager has them.
+
+    python benchmarks/accuracy.py [--json FILE]
+
+Every program in examples/, in bf16, f16 and f32, over several lengths and kinds of data. A row that breaks a bound is printed.
+Claim 1: mean error <= 1.1 x eager's + u/8 (1.5 x in f32), max error <= 2 x eager's + u, u the rounding of the reference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import flashlight_mlir
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.programs import Program, programs
+
+KINDS = ("x0.1", "x1", "x10", "huge", "equal", "offset")
+
+
+def data(kind: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The example's inputs, scaled or spoilt as ``kind`` says."""
+
+    def one(a: Any) -> Any:
+        if not torch.is_tensor(a) or not a.is_floating_point() or a.dim() < 2:
+            return a
+        match kind:
+            case "x0.1":
+                return a * 0.1
+            case "x10":
+                return a * 10
+            case "huge":
+                b = a.clone()
+                b.view(-1)[0] = 100.0
+                return b
+            case "equal":
+                return torch.full_like(a, 0.5)
+            case "offset":
+                return a + 1e4 if a.dtype == torch.float32 else a + 100
+            case _:
+                return a
+
+    return tuple(one(a) for a in args)
+
+
+def listed(x: Any) -> list[torch.Tensor]:
+    return list(x) if isinstance(x, tuple | list) else [x]
+
+
+def bounds(ours: torch.Tensor, eager: torch.Tensor, reference: torch.Tensor) -> str | None:
+    """What is broken, or None."""
+    for test in (torch.isnan, torch.isinf):
+        if not torch.equal(test(ours), test(eager)):
+            return f"{test.__name__} differs at {(test(ours) != test(eager)).sum().item()} of {ours.numel()}"
+    finite = torch.isfinite(eager) & torch.isfinite(reference)
+    if not finite.any():
+        return None
+    r = reference[finite].to(eager.dtype)
+    u = 2 * (r + 0.3 - 0.3 - r).abs().max().double().item() if r.numel() else 0.0
+    a, b = (ours.double() - reference)[finite].abs(), (eager.double() - reference)[finite].abs()
+    factor = 1.5 if eager.dtype == torch.float32 else 1.1
+    if a.mean() > factor * b.mean() + u / 8:
+        return f"mean error {a.mean():.2e} against eager's {b.mean():.2e}"
+    if a.max() > 2 * b.max() + u:
+        return f"max error {a.max():.2e} against eager's {b.max():.2e}"
+    return None
+
+
+def check(program: Program, dtype: torch.dtype, sizes: dict[str, int]) -> list[dict[str, Any]]:
+    torch.manual_seed(0)
+    base = tuple(a.cuda() if torch.is_tensor(a) else a for a in program.inputs(dtype=dtype, **sizes))
+    compiled = flashlight_mlir.compile(program.function, *base)
+    rows: list[dict[str, Any]] = []
+    for kind in KINDS:
+        args = data(kind, base)
+        wide = tuple(a.double() if torch.is_tensor(a) and a.is_floating_point() else a for a in args)
+        ours, eager, reference = (listed(x) for x in (compiled(*args), program.function(*args), program.function(*wide)))
+        for k, (a, b, c) in enumerate(zip(ours, eager, reference, strict=True)):
+            rows.append({"kind": kind, "output": k, "broken": bounds(a, b, c.double())})
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", help="write every row to this file")
+    options = parser.parse_args()
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
+    results: list[dict[str, Any]] = []
+    for program in programs():
+        names = inspect.signature(program.inputs).parameters
+        lengths = (1000, 100, 17, 1) if "length" in names else (None,)
+        for dtype in (torch.bfloat16, torch.float16, torch.float32):
+            for length in lengths:
+                sizes = {"length": length} if length else {}
+                if "d" in names and length == 100:
+                    sizes["d"] = 80
+                elif "d" in names:
+                    sizes["d"] = 64
+                head = {"program": program.name, "dtype": str(dtype).removeprefix("torch."), **sizes}
+                try:
+                    rows = check(program, dtype, sizes)
+                except Exception:  # a crash is a result of this table
+                    rows = [{"kind": "all", "output": 0, "broken": traceback.format_exc()[-600:]}]
+                results += [head | row for row in rows]
+                for row in rows:
+                    if row["broken"]:
+                        print({**head, **row}, flush=True)
+    bad = sum(1 for r in results if r["broken"])
+    print(f"{len(results) - bad} of {len(results)} rows within the bounds")
+    if options.json:
+        Path(options.json).write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
