@@ -75,10 +75,10 @@ def test_every_row_has_a_meaning() -> None:
     assert TABLE.keys() == pointwise.ROWS.keys()
 
 
-@pytest.mark.parametrize("chunks", [None, "one", 7, *(random.Random(k) for k in range(8))], ids=str)
-def test_a_fold_in_any_chunks_and_any_split(chunks) -> None:
+def test_a_fold_in_any_chunks_and_any_split() -> None:
     x = torch.randn(5, 23)
-    assert_same(evaluate(softmax_sum(), [x], chunks=chunks), expected(x))
+    for chunks in (None, "one", 7, *(random.Random(seed) for seed in range(8))):
+        assert_same(evaluate(softmax_sum(), [x], chunks=chunks), expected(x))
 
 
 def test_tiles_are_clipped() -> None:
