@@ -26,7 +26,8 @@ class Program:
 
 def load(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
-    assert spec and spec.loader
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # Dynamo looks up a function's globals there
     spec.loader.exec_module(module)

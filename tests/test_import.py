@@ -158,13 +158,17 @@ def test_grouped_queries_share_keys(name: str, groups: int) -> None:
     text = str(imported.module)
     assert text.count("tensor_ext.contract") == 2
     if name == "gqa_view":
-        assert text.count("-> [b, h, g, i, j]") == 2 and "%k[b, h, j, k]" in text
+        assert text.count("-> [b, h, g, i, j]") == 2
+        assert "%k[b, h, j, k]" in text
     else:
-        assert text.count("-> [b, h, i, j]") == 2 and re.search(r"broadcast %k along \[0, 1, 3, 4\]", text)
+        assert text.count("-> [b, h, i, j]") == 2
+        assert "broadcast %k along [0, 1, 3, 4]" in text
 
 
 def test_two_ways_of_repeating_are_one_program() -> None:
-    texts = [str(import_function(p.function, p.inputs()).module) for p in programs() if p.name in ("gqa_expand", "gqa_repeat_interleave")]
+    texts = [
+        str(import_function(p.function, p.inputs()).module) for p in programs() if p.name in ("gqa_expand", "gqa_repeat_interleave")
+    ]
     assert re.sub(r"@\w+", "", texts[0]) == re.sub(r"@\w+", "", texts[1])
 
 
@@ -185,19 +189,19 @@ def normal(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:
 
 
 X, Y, W = normal(4, 6), normal(4, 6) + 2, normal(6, 5)
-I, P = torch.arange(-12, 12).reshape(4, 6), torch.arange(24).reshape(4, 6) % 4
+N, P = torch.arange(-12, 12).reshape(4, 6), torch.arange(24).reshape(4, 6) % 4
 OPS: dict[str, tuple[Any, ...]] = {
     "scalars": (lambda x: 2 - x * 3 + x / 7 - 1 / (x.abs() + 1), X),
     "alpha": (lambda x, y: torch.add(x, y, alpha=2) - torch.sub(x, y, alpha=3), X, Y),
-    "int and float": (lambda i, x: i * x + i / 2 + (i > 0.5) + (i == x), I, X),
-    "int with weak float": (lambda i: (i + 1.5, i * 2, i > 1.5), I),
-    "int32 and int64": (lambda i: (i.int() + i, i.int() + 1, i.int() / 2), I),
-    "half and 0-d float": (lambda x: x.half() * torch.tensor(0.5), X),
-    "half and float": (lambda x, y: x.half() * y + x.bfloat16(), X, Y),
-    "python division": (lambda i: (i // 5, i % 5, -i // 3, torch.fmod(i, 5), torch.div(i, 5, rounding_mode="trunc")), I),
+    "int and float": (lambda i, x: i * x + i / 2 + (i > 0.5) + (i == x), N, X),
+    "int with weak float": (lambda i: (i + 1.5, i * 2, i > 1.5), N),
+    "int32 and int64": (lambda i: (i.int() + i, i.int() + 1, i.int() / 2), N),
+    "half and 0-d float": (lambda x: x * torch.tensor(0.5), X.half()),
+    "half and float": (lambda x, y, z: (x * y + z, x + z, torch.cat([x, y])), X.half(), Y, X.bfloat16()),
+    "python division": (lambda i: (i // 5, i % 5, -i // 3, torch.fmod(i, 5), torch.div(i, 5, rounding_mode="trunc")), N),
     "float division": (lambda x: (x // 0.5, x % 0.5, torch.fmod(x, 0.5)), X),
-    "bits": (lambda i, p: (i & p, i | p, i ^ p, ~i, p << 2, i >> 1), I, P),
-    "logic": (lambda i, x: ((i > 0) & (x < 0), (i > 0) | (x < 0), ~(x > 0), torch.logical_and(i, x), (x > 0) ^ (i > 0)), I, X),
+    "bits": (lambda i, p: (i & p, i | p, i ^ p, ~i, p << 2, i >> 1), N, P),
+    "logic": (lambda i, x: ((i > 0) & (x < 0), (i > 0) | (x < 0), ~(x > 0), torch.logical_and(i, x), (x > 0) ^ (i > 0)), N, X),
     "bool arithmetic": (lambda x: ((x > 0) * x, (x > 0).sum(-1), (x > 0).float().mean(), (x > 0) + 1), X),
     "powers": (lambda x, y: (x**2, x**3, x.abs() ** 0.5, y.abs() ** -1, y.abs() ** y, 2**x, y.abs() ** -0.5), X, Y),
     "unary": (lambda x: [f(x) for f in (torch.exp, torch.exp2, torch.expm1, torch.tanh, torch.sigmoid, torch.erf, torch.sin,
@@ -216,12 +220,12 @@ OPS: dict[str, tuple[Any, ...]] = {
               x.unflatten(1, (2, 3)).permute(2, 0, 1), x.expand(3, 4, 6), x.repeat(2, 3), x.movedim(0, 1)), X),
     "slices": (lambda x: (x[1:, ::2], x[-2:], x[:, -3:-1], x[0], x[:, -1], x[..., 1:100], x[2:1]), X),
     "pieces": (lambda x: (*x.split(2), *x.chunk(4, 1), *x.unbind(1), *torch.split(x, [1, 3], 0)), X),
-    "joined": (lambda x, y: (torch.cat([x, y], 1), torch.stack([x, y], 1), torch.cat([x.half(), y]), F.pad(x, (1, 2)),
+    "joined": (lambda x, y: (torch.cat([x, y], 1), torch.stack([x, y], 1), F.pad(x, (1, 2)),
                F.pad(x, (1, 2, 0, 3), value=-math.inf), F.pad(x, (-1, 2)), torch.roll(x, 1, 0), x.flip(0)), X, Y),
     "rotate half": (lambda x: torch.cat([-x[..., 3:], x[..., :3]], -1), X),
     "reductions": (lambda x: (x.sum(), x.sum(-1), x.sum((0, 1)), x.prod(1), x.amax(1, keepdim=True), x.amin(), x.max(), x.mean(),
                    x.mean(0), x.var(), x.var(0, correction=0), x.std(1), x.max(1).values, x.min(0)[0], x.norm(dim=-1)), X),
-    "integer reductions": (lambda i: (i.sum(1), i.sum(), i.amax(0), i.int().sum(1), (i > 0).any(1), (i > 0).all(), i.any(0)), I),
+    "integer reductions": (lambda i: (i.sum(1), i.sum(), i.amax(0), i.int().sum(1), (i > 0).any(1), (i > 0).all(), i.any(0)), N),
     "sums in half": (lambda x: (x.sum(-1), x.mean(-1), x.sum(-1, dtype=torch.float32), x.var(-1)), X.half()),
     "softmaxes": (lambda x: (x.softmax(0), x.log_softmax(1), x.logsumexp(1), F.normalize(x, dim=-1), F.softmin(x, -1)), X),
     "norms": (lambda x: (F.layer_norm(x, (6,)), F.layer_norm(x, (4, 6)), F.rms_norm(x, (6,)),
@@ -231,7 +235,7 @@ OPS: dict[str, tuple[Any, ...]] = {
     "einsum": (lambda a, b: (torch.einsum("bhqd,bhkd->bhqk", a, b), torch.einsum("bhqd,ghkd->bgqk", a, b),
                torch.einsum("bqhd,bqhd->bh", a, b)), normal(2, 3, 4, 5), normal(2, 3, 4, 5)),
     "batches": (lambda a, w: (a @ w, a @ a.transpose(1, 2), torch.baddbmm(a @ a.mT, a, a.mT, beta=0.5)), normal(2, 4, 6), W),
-    "ranges": (lambda x: (x + torch.arange(6), x * torch.arange(1, 12, 2), torch.arange(0.0, 1.5, 0.25) + x, torch.eye(4) @ x,
+    "ranges": (lambda x: (x + torch.arange(6), x * torch.arange(1, 12, 2), torch.arange(0.0, 1.5, 0.25) + x, torch.eye(4)[:, :1] * x,
                torch.zeros(4, 6) + x, torch.ones_like(x), torch.full((2,), 7)), X),
     "triangles": (lambda x: (x.tril(), x.triu(1), torch.ones(4, 4).tril(-1).bool(), x + torch.full((4, 6), -math.inf).triu(1)), X),
     "gathers": (lambda x, p: (x[p[:, 0]], x[:, p[0]], x.gather(1, p), (x * 2).gather(1, p[:, :1]), (x * 2).gather(0, p[:1]),
@@ -269,7 +273,7 @@ def test_what_has_no_spelling_is_called() -> None:
 def test_modules_and_structure() -> None:
     model = nn.Sequential(nn.Linear(6, 5), nn.LayerNorm(5)).double().float()
     imported = import_function(model, (X,))
-    assert [a.name for a in imported.arguments][0] == "input" and len(imported.arguments) == 5
+    assert [a.name for a in imported.arguments] == ["input", "0.weight", "0.bias", "1.weight", "1.bias"]
     (got,) = evaluate(imported.module, imported.flatten(X), native=True)
     torch.testing.assert_close(got, model(X))
 
@@ -278,9 +282,10 @@ def test_modules_and_structure() -> None:
 
     imported = import_function(nested, ((X, Y), 0.5, True))
     out = imported.pack(evaluate(imported.module, imported.flatten((X, Y), 0.5, True), native=True))
-    assert out["flag"] is True and out["pair"][1] is None
+    assert out["flag"] is True
+    assert out["pair"][1] is None
     torch.testing.assert_close(out["sum"], X + Y * 0.5)
-    with pytest.raises(ValueError, match="input 2 should be 0.5"):
+    with pytest.raises(ValueError, match=r"input 2 should be 0\.5"):
         imported.flatten((X, Y), 0.25, True)
 
 
@@ -298,7 +303,7 @@ def test_one_tensor_given_twice_stays_two_inputs() -> None:
         (lambda x: x * 1j, (X,), "values of torch.complex64 are not supported"),
         (lambda x: x + torch.rand(6), (X,), "draws random numbers"),
         (lambda x: x.add_(1), (X,), "changes its input or buffer 'x' in place"),
-        (lambda x: x.nonzero(), (X,), "."),
+        (lambda x: x.nonzero(), (X,), "a size that depends on the data"),
         (lambda x: x if x.sum() > 0 else -x, (X,), "torch.export cannot trace this"),
         (lambda x: x @ x, (X,), "torch.export cannot trace this"),
         (lambda x, y: x, (X,), "do not fit the signature"),
@@ -318,7 +323,7 @@ def test_tool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "%q: !tensor_ext.tensor<2, 16, S, 64 : bf16>" in out.read_text()
     parse(out.read_text())
     assert import_.main([example, "--print-debuginfo"]) == 0
-    assert re.search(r"pointwise.gt .* loc\(\".*causal.py\":15:33\)", capsys.readouterr().out)
+    assert re.search(r"pointwise.gt .* loc\(\".*causal.py\":13:33\)", capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(
@@ -341,4 +346,5 @@ def test_tool_mistakes(args: list[str], message: str, capsys: pytest.CaptureFixt
     assert import_.main([a.replace("CAUSAL", path) for a in args]) == 1
     err = capsys.readouterr().err
     assert message in err
-    assert "Traceback" not in err and len(err.strip().splitlines()) == 1 or "usage:" in err
+    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1 or err.startswith("usage:")

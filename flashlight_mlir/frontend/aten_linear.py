@@ -61,10 +61,8 @@ def _contract(
 def bmm(c: Context, a: SSAValue, b: SSAValue, dtype: torch.dtype) -> SSAValue:
     shape = (shape_of(a)[0], shape_of(a)[1], shape_of(b)[2])
     seen = c.seen_as()
-    if seen is not None and seen[-2:] == shape[1:]:
-        batch = seen[:-2]
-    else:
-        batch = min(_leads(a, 2), _leads(b, 2), key=len)
+    viewed = seen is not None and seen[-2:] == shape[1:]
+    batch = seen[:-2] if seen is not None and viewed else min(_leads(a, 2), _leads(b, 2), key=len)
     batch = batch if len(batch) <= len(BATCH) else shape[:1]
     a, b = c.b.reshape(a, (*batch, *shape_of(a)[1:])), c.b.reshape(b, (*batch, *shape_of(b)[1:]))
     names = BATCH[: len(batch)]

@@ -6,7 +6,6 @@ A value while importing is an SSA value, a ``Number`` (a tensor that holds one v
 
 from __future__ import annotations
 
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce as fold
@@ -14,8 +13,7 @@ from typing import Any
 
 import torch
 from xdsl.dialects import arith
-from xdsl.dialects.builtin import Float64Type, FloatAttr, IndexType, IntegerAttr, UnknownLoc, i1
-from xdsl.dialects.builtin import LocationAttr
+from xdsl.dialects.builtin import Float64Type, FloatAttr, IndexType, IntegerAttr, LocationAttr, UnknownLoc, i1
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from flashlight_mlir.dialects import pointwise as pw
@@ -141,9 +139,7 @@ class Builder:
         for k, a in enumerate(args):
             want = torch.bool if name == "select" and k == 0 else dtype
             operands.append(self.constant(a.value, want) if isinstance(a, Number) else self.tensor(a, want, shape))
-        if not any(isinstance(a, SSAValue) for a in args):
-            operands[-1] = self.tensor(args[-1], dtype, shape)
-        elif name == "select" and not any(isinstance(a, SSAValue) for a in typed):
+        if not any(isinstance(a, SSAValue) for a in typed):
             operands[-1] = self.tensor(args[-1], dtype, shape)
         narrow = [squeezed(o) if isinstance(o.type, tx.TensorType) else o for o in operands]
         if all(n is not None for n in narrow):  # as on the results of reductions that kept their axes
@@ -215,5 +211,3 @@ def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
             if n != ONE:
                 out[rank - len(shape) + k] = n
     return tuple(out)
-
-

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from xdsl.ir import SSAValue
 
-from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.diagnostics import CompileError
+from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.frontend.builder import Builder, Number
 from flashlight_mlir.frontend.dtypes import element
@@ -57,5 +57,3 @@ def call(b: Builder, sizes: Sizes, target: Any, args: tuple[Any, ...], kwargs: M
     op = tx.CallOp(str(target), operands, f"({', '.join(parts)})", types)
     b.emit(op)
     return list(op.outputs) if isinstance(meta, list | tuple) else op.outputs[0]
-
-

@@ -1,9 +1,9 @@
 """``import_function``: eager PyTorch in, one ``func.func`` of pointwise and tensor_ext ops out, located at the user's lines.
 
-    imported = import_function(causal, (q, k, v), dynamic_shapes={"q": {2: Dim("S")}, …})
-    print(imported.module)
-    results = run(imported.module, *imported.flatten(q, k, v))
-    outputs = imported.pack(results)
+imported = import_function(causal, (q, k, v), dynamic_shapes={"q": {2: Dim("S")}, …})
+print(imported.module)
+results = run(imported.module, *imported.flatten(q, k, v))
+outputs = imported.pack(results)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch.fx import Node
 from torch.utils import _pytree as pytree
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Region, SSAValue
+from xdsl.ir import Block, BlockArgument, Region, SSAValue
 from xdsl.traits import is_side_effect_free
 
 from flashlight_mlir.diagnostics import CompileError, location_of
@@ -208,7 +208,8 @@ class _Importer:
         except CompileError as e:
             raise CompileError(f"the input '{name}': {e.message}") from e
         value = self.block.insert_arg(type, len(self.arguments))
-        value.name_hint = re.sub(r"[^A-Za-z0-9_]", "_", name)[:32].strip("_") or None
+        hint = re.sub(r"[^A-Za-z0-9_]", "_", name)[:32].strip("_")
+        value.name_hint = f"p{hint}" if hint[:1].isdigit() else hint or None
         self.arguments.append(Argument(name, leaf, constant))
         self.env[node] = value
 
@@ -308,7 +309,9 @@ class _Importer:
         results: list[Any] = []
         for spec, node in zip(self.program.graph_signature.output_specs, output, strict=True):  # type: ignore[arg-type]
             if spec.kind != OutputKind.USER_OUTPUT:
-                raise CompileError(f"the function changes its input or buffer '{spec.target}' in place: not supported")
+                known = {n.name: self.arguments[v.index].name for n, v in self.env.items() if isinstance(v, BlockArgument)}
+                name = known.get(str(spec.target), str(spec.target).removeprefix("f."))
+                raise CompileError(f"the function changes its input or buffer '{name}' in place: not supported")
             if isinstance(node, Node):
                 value = self._value(node)
                 if not isinstance(value, SSAValue | Number):

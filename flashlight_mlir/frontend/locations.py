@@ -10,8 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from xdsl.dialects.builtin import FileLineColLoc, IntAttr, StringAttr, UnknownLoc
-from xdsl.dialects.builtin import LocationAttr
+from xdsl.dialects.builtin import FileLineColLoc, IntAttr, LocationAttr, StringAttr, UnknownLoc
 
 _FRAME = re.compile(r'\s*File "([^"\n]+)", line (\d+), in ')
 _CARETS = re.compile(r"\s*[~^]+\s*\Z")

@@ -9,6 +9,7 @@ from typing import Any
 import sympy
 import torch
 from torch.utils._sympy import functions
+from torch.utils._sympy.symbol import SymT, symbol_is_type
 
 from flashlight_mlir.diagnostics import CompileError
 from flashlight_mlir.expr import Expr, call
@@ -54,6 +55,8 @@ class Sizes:
             case sympy.Integer():
                 return Expr.of(int(e))
             case sympy.Symbol():
+                if symbol_is_type(e, (SymT.UNBACKED_INT, SymT.UNBACKED_FLOAT)):
+                    raise CompileError("a size that depends on the data is not supported")
                 return Expr.of(self.name(e))
             case sympy.Add():
                 return sum((self._convert(a) for a in e.args), Expr(()))

@@ -60,10 +60,7 @@ def attention(
         scores = scores.masked_fill(j > i, -math.inf)
     if attn_mask is None:
         return torch.softmax(scores, -1) @ value
-    if attn_mask.dtype == torch.bool:
-        scores = torch.where(attn_mask, scores, -math.inf)
-    else:
-        scores = scores + attn_mask
+    scores = torch.where(attn_mask, scores, -math.inf) if attn_mask.dtype == torch.bool else scores + attn_mask
     weights = torch.softmax(scores, -1)
     nothing = (scores == -math.inf).all(-1, keepdim=True)
     return weights.masked_fill(nothing, 0.0) @ value

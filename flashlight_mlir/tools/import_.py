@@ -93,7 +93,7 @@ def example_inputs(module: ModuleType, f: Callable[..., Any], dtype: str, shapes
     for k, name in enumerate(names):
         if name in shapes:
             sizes, own = shapes[name]
-            kind = getattr(torch, DTYPES.get(own, own)) if own else wanted
+            kind = getattr(torch, DTYPES.get(own, own), None) if own else wanted
             if not isinstance(kind, torch.dtype):
                 raise Mistake(f"--shape {name}: '{own}' is no dtype")
             old = given[k]
@@ -102,7 +102,7 @@ def example_inputs(module: ModuleType, f: Callable[..., Any], dtype: str, shapes
             if any(n >= 2**31 for n in sizes):
                 raise Mistake(f"--shape {name}: sizes are below 2**31")
             given[k] = torch.empty(1, dtype=kind).expand(sizes)  # only its type is read
-        elif k >= len(given) or given[k] is None and make is None:
+        elif k >= len(given) or (given[k] is None and make is None):
             raise Mistake(f"the file has no example_inputs: give --shape {name}=...")
     return tuple(given)
 
@@ -120,9 +120,7 @@ def dynamic_shapes(f: Callable[..., Any], axes: dict[str, dict[int, str | None]]
 
 
 def parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(
-        prog="flashlight-import", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    p = argparse.ArgumentParser(prog="flashlight-import", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("target", help="file.py:function")
     p.add_argument("-o", "--output", default="-", help="where to write (default: stdout)")
     p.add_argument("--shape", action="append", default=[], metavar="NAME=2x16x64", help="sizes of one parameter")
