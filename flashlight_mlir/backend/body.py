@@ -114,6 +114,8 @@ class BodyPrinter:
 
     def constant(self, op: ConstantOp) -> str:
         value = op.value
+        if op.result.type == i1 and isinstance(value, IntegerAttr):
+            return "True" if value.value.data else "False"
         if isinstance(value, FloatAttr | IntegerAttr):
             return literal(value.value.data)
         assert isinstance(value, DenseIntOrFPElementsAttr)

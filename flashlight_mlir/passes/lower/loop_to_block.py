@@ -66,13 +66,17 @@ def heavy_last(kernel: KernelOp, dim: str) -> bool:
 
 
 def place(em: Emitter) -> None:
-    """Decode the program's number into the tile of each grid dim, the last one fastest; set up the dims."""
+    """Decode the program's number into the tile of each grid dim, the last one fastest; set up the dims.
+
+    A dim whose later tiles are heavier is the slowest, from its end: the heaviest programs start first.
+    """
     assert em.kernel.schedule
     zero = em.index(Expr(()))
     grid = tiles(em.kernel)
     left = em.add(blk.ProgramOp()).result
     bases = {}
     order = [d for d in grid if count(*grid[d]).constant != 1]
+    order.sort(key=lambda d: not heavy_last(em.kernel, d))
     for k, dim in enumerate(reversed(order)):
         size, extent = grid[dim]
         n = count(size, extent)
