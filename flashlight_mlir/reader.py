@@ -6,28 +6,36 @@ the definition. Both are added here, in one place for every tool.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import FileLineColLoc, IntAttr, ModuleOp, StringAttr, UnknownLoc
 from xdsl.ir import Block, Operation, Region, SSAValue
 from xdsl.irdl.dominance import DominanceInfo
-from xdsl.parser import Parser
+from xdsl.parser import Parser, ParserState
 from xdsl.utils.exceptions import ParseError
-from xdsl.utils.lexer import Span
+from xdsl.utils.lexer import Input, Span
+from xdsl.utils.mlir_lexer import MLIRLexer
 
 from flashlight_mlir.diagnostics import CompileError, location_of
+
+
+class LinearLexer(MLIRLexer):
+    """xDSL's lexer takes exponential time on a quote that is never closed: ``(a+)*`` backtracks. This one doesn't."""
+
+    _unescaped_characters_regex = re.compile(r'"(?:[^"\\\n\v\f]|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
 
 
 class LocatedParser(Parser):
     """A parser whose ops know their line, and whose every failure is a ``ParseError`` with a position."""
 
-    def __init__(self, ctx: Context, text: bytes | str, name: str, line_offset: int = 0):
-        data = text.encode() if isinstance(text, str) else text
-        super().__init__(ctx, data, name)
+    def __init__(self, ctx: Context, text: str, name: str, line_offset: int = 0):
+        super().__init__(ctx, "", name)
+        self._parser_state = ParserState(LinearLexer(Input(text, name)))
         self._file = StringAttr(name)
         self._line_offset = line_offset
-        self._starts = [0] + [i + 1 for i, byte in enumerate(data) if byte == 0x0A]
+        self._starts = [0] + [i + 1 for i, char in enumerate(text) if char == "\n"]
 
     def parse_operation(self) -> Operation:
         start = self._current_token.span.start
@@ -47,16 +55,22 @@ class LocatedParser(Parser):
 
 def read(ctx: Context, text: bytes | str, name: str = "<string>", line_offset: int = 0, implicit_module: bool = True) -> ModuleOp:
     """Parse ``text`` as a module; raises xDSL's ``ParseError``."""
+    source = Input(_decoded(text, name), name)
     try:
-        parser = LocatedParser(ctx, text, name, line_offset)
-    except UnicodeError as error:
-        raise CompileError(str(error), name) from error
-    try:
-        return parser.parse_module(implicit_module)
+        return LocatedParser(ctx, source.content, name, line_offset).parse_module(implicit_module)
     except (ParseError, RecursionError):
         raise
     except Exception as error:
-        raise ParseError(Span(0, 0, parser.lexer.input), str(error) or type(error).__name__) from error
+        raise ParseError(Span(0, 0, source), str(error) or type(error).__name__) from error
+
+
+def _decoded(text: bytes | str, name: str) -> str:
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        raise ParseError(Span(error.start, error.end, Input(text, name)), f"this is not UTF-8: {error.reason}") from error
 
 
 def verify(op: Operation) -> None:
