@@ -18,18 +18,15 @@ Before:
 After:
     func.func @f(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B : f32> {
       %r = loop.kernel @k0(%X = %x) dims [b = B, j = 64] {
-        %c = arith.constant 0.125 : f64
         %0 = loop.load %X[b, j] : !loop.tile<b, j : f32>
         %1 = loop.reduce max %0 over [j] : !loop.tile<b : f32>
-        %2 = pointwise.mul %1, %c : !loop.tile<b : f32>
-        %3 = arith.constant 0.18033688011112042 : f64
-        %4 = pointwise.mul %0, %3 : !loop.tile<b, j : f32>
-        %5 = arith.constant 1.4426950408889634 : f64
-        %6 = pointwise.mul %2, %5 : !loop.tile<b : f32>
-        %7 = pointwise.sub %4, %6 : !loop.tile<b, j : f32>
-        %8 = pointwise.exp2 %7 : !loop.tile<b, j : f32>
-        %9 = loop.reduce sum %8 over [j] : !loop.tile<b : f32>
-        loop.store %9, 0[b]
+        %2 = arith.constant 0.18033688011112042 : f64
+        %3 = pointwise.mul %0, %2 : !loop.tile<b, j : f32>
+        %4 = pointwise.mul %1, %2 : !loop.tile<b : f32>
+        %5 = pointwise.sub %3, %4 : !loop.tile<b, j : f32>
+        %6 = pointwise.exp2 %5 : !loop.tile<b, j : f32>
+        %7 = loop.reduce sum %6 over [j] : !loop.tile<b : f32>
+        loop.store %7, 0[b]
       } : !tensor_ext.tensor<B : f32>
       func.return %r : !tensor_ext.tensor<B : f32>
     }
