@@ -53,6 +53,8 @@ class Stages:
         for r in new.below:
             if r not in self.stage and self.streamed.intersection(r.over):
                 self.stage[r] = level
+                if r.op == old.op and old in self.pool.origin:
+                    self.pool.origin.setdefault(r, self.pool.origin[old])
         return new
 
     def known(self, t: Term) -> list[Term]:
