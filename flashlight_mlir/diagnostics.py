@@ -10,7 +10,7 @@ model.py:3:1: remark [fuse]: refused: kept apart (hint: make it contiguous)
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ _sink: ContextVar[list[Remark] | None] = ContextVar("remarks", default=None)
 
 
 @contextmanager
-def collect() -> Iterator[list[Remark]]:
+def collect() -> Generator[list[Remark]]:
     """Gather the remarks emitted inside; an inner ``collect`` keeps its own."""
     remarks: list[Remark] = []
     token = _sink.set(remarks)
