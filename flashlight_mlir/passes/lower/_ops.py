@@ -9,13 +9,14 @@ from xdsl.dialects.builtin import IndexType, StringAttr, f16, bf16, f32, f64, i6
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
+from flashlight_mlir.analysis.predicates import index_expr
 from flashlight_mlir.dialects import block as blk
 from flashlight_mlir.dialects import pointwise
 from flashlight_mlir.dialects.loop import ContractOp, FoldOp, IndexOp, LoadOp, ReduceOp, StoreOp, YieldOp, dims_of
-from flashlight_mlir.dialects.syntax import element_of
+from flashlight_mlir.dialects.syntax import element_of, is_float
 from flashlight_mlir.dialects.tensor_ext import TensorType
 from flashlight_mlir.expr import Call, Expr
-from flashlight_mlir.passes.lower._dims import Dim, Unsupported, is_multiple
+from flashlight_mlir.passes.lower._dims import Dim, Unsupported, is_multiple, is_small
 from flashlight_mlir.passes.lower._emit import Emitter, identity
 
 Values = dict[SSAValue, SSAValue]
@@ -58,8 +59,29 @@ def lower_pointwise(em: Emitter, op: pointwise.PointwiseOp, values: Values) -> S
     name = op.ROW.name
     if name == "add" and (fused := accumulate(em, op, args)):
         return fused
+    if compared := compare_indices(em, op):
+        return compared
     new = pointwise.build(name, *args, to=element_of(op.result.type))
     return em.once((name, *args, new.result.type), new)
+
+
+def compare_indices(em: Emitter, op: pointwise.PointwiseOp) -> SSAValue | None:
+    """A comparison of small index expressions as one of 32-bit blocks: what is added on one side, what is subtracted on the other."""
+    if op.ROW.rule != "bool" or len(op.args) != 2 or is_float(op.args[0].type):
+        return None
+    a, b = (index_expr(x) for x in op.args)
+    if a is None or b is None:
+        return None
+    form, dims = a - b, dims_of(op.result.type)
+    left = Expr(tuple(t for t in form.terms if t[1] > 0))
+    right = -Expr(tuple(t for t in form.terms if t[1] < 0))
+    sides = [[d for d in em.order if d in e.names] for e in (left, right)]
+    if not is_small(left) or not is_small(right) or set(dims) != {*sides[0], *sides[1]} or not dims:
+        return None
+    values = [em.index(e, dims) for e in (left, right)]
+    if not any(blk.shape_of(v.type) for v in values) and em.axes(dims):
+        return None
+    return em.pointwise(op.ROW.name, *values)
 
 
 def accumulate(em: Emitter, op: pointwise.PointwiseOp, args: list[SSAValue]) -> SSAValue | None:

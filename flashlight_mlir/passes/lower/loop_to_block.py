@@ -11,7 +11,28 @@ Before:
     }
 
 After:
-AFTER
+    func.func @f(%x: !tensor_ext.tensor<B, S, 64 : f32>) -> !tensor_ext.tensor<B, S : f32> {
+      %r = block.kernel @k(%X = %x) programs [B, (S + 63) floordiv 64] warps 4 stages 2 {
+        %0 = arith.constant 0 : index
+        %1 = block.program : index
+        %2 = block.index p mod ((S + 63) floordiv 64) (p = %1) : index
+        %3 = block.index p floordiv ((S + 63) floordiv 64) (p = %1) : index
+        %4 = block.index 64 * t (t = %2) : index
+        %5 = block.iota : !block.tile<64 : index>
+        %6 = block.index S : index
+        %7 = block.iota : !block.tile<64 : index>
+        %8 = block.expand %5 [1] : !block.tile<64, 1 : index>
+        %9 = block.expand %7 [0] : !block.tile<1, 64 : index>
+        %10 = pointwise.add %4, %5 : !block.tile<64 : index>
+        %11 = pointwise.lt %10, %6 : !block.tile<64 : i1>
+        %12 = block.expand %11 [1] : !block.tile<64, 1 : i1>
+        %13 = block.load %X[%3, %4 + %8, %0 + %9] if %12 : !block.tile<64, 64 : f32>
+        %14 = block.reduce sum %13 axis 1 : !block.tile<64 : f32>
+        block.store %14, 0[%3, %4 + %5] if %11
+      } : !tensor_ext.tensor<B, S : f32>
+      func.return %r : !tensor_ext.tensor<B, S : f32>
+    }
+
 Grid dims of size 1 and other dims of one lane are scalars, so their axis vanishes. A whole dim has the next power of two of
 lanes. Lanes beyond a limit are masked (law T): loads read 0, stores leave them out, a reduction sees its identity, a
 contraction sees 0 in both factors. Dims whose extent is a multiple of the tile, and ``full`` folds, have no mask.
@@ -29,6 +50,7 @@ from xdsl.ir import Block, Region
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern, op_type_rewrite_pattern
 from xdsl.rewriter import InsertPoint
+from xdsl.traits import is_side_effect_free
 from xdsl.utils.exceptions import VerifyException
 
 from flashlight_mlir.diagnostics import Remark, emit, location_of
@@ -113,8 +135,12 @@ class LowerKernel(RewritePattern):
             place(em)
             lower_ops(em, op.block, dict(zip(op.block.args, body.args, strict=True)))
         except (Unsupported, VerifyException) as why:
-            emit(Remark("loop-to-block", str(why), location_of(op)))
+            emit(Remark("loop-to-block", str(why), location_of(op), refused=True))
             return
+        for dead in reversed(list(body.walk())):
+            if is_side_effect_free(dead) and not any(r.first_use for r in dead.results) and dead.results:
+                dead.detach()
+                dead.erase()
         for new, old in zip(body.args, op.block.args, strict=True):
             new.name_hint = old.name_hint
         grid = [count(*t) for t in tiles(op).values()]
