@@ -27,6 +27,20 @@ COLLECTING = ("free", "neutral")
 
 
 @dataclass(frozen=True)
+class Law:
+    """``left == right  where conditions``."""
+
+    name: str
+    left: str
+    right: str
+    where: tuple[str, ...] = ()
+    can_cancel: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.left} == {self.right}" + (f"   where {', '.join(self.where)}" if self.where else "")
+
+
+@dataclass(frozen=True)
 class Pattern:
     """``op`` is ``letter``, ``number``, ``+``, ``*``, ``**`` or a function's name."""
 

@@ -14,11 +14,10 @@ from functools import lru_cache
 from math import inf
 
 from flashlight_mlir.analysis import facts
-from flashlight_mlir.analysis.patterns import REDUCTIONS, Bindings, Matcher, build, parse, rebuild
+from flashlight_mlir.analysis.patterns import REDUCTIONS, Bindings, Law, Matcher, build, parse, rebuild
 from flashlight_mlir.analysis.terms import Pool, Term
 from flashlight_mlir.dialects.pointwise import ROWS
 from flashlight_mlir.dialects.syntax import is_float
-from flashlight_mlir.passes.laws import LAWS, Law
 
 FUEL = 20_000
 """Rewrites after which a row must be circular; a program needs some hundred."""
@@ -39,8 +38,8 @@ class Context:
     pool: Pool
     over: tuple[str, ...]
     streamed: frozenset[str]
+    laws: Sequence[Law]
     early: frozenset[Term] = frozenset()
-    laws: Sequence[Law] = LAWS
     memo: dict[Term, Term] = field(default_factory=dict)
     fuel: int = FUEL
 
@@ -125,7 +124,7 @@ class Context:
             if all(map(self.blind, t.args)):
                 return None
             if t.over != self.over:
-                context = Context(self.pool, t.over, self.streamed, self.early, self.laws)
+                context = Context(self.pool, t.over, self.streamed, self.laws, self.early)
         elif not self.mixed(t):
             return None
         for law in self.laws:

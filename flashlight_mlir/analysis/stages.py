@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flashlight_mlir.analysis.patterns import rebuild
+from flashlight_mlir.analysis.patterns import Law, rebuild
 from flashlight_mlir.analysis.separate import Context, Refused
 from flashlight_mlir.analysis.terms import Pool, Term
-from flashlight_mlir.passes.laws import LAWS, Law
 
 
 @dataclass
@@ -21,8 +20,8 @@ class Stages:
 
     pool: Pool
     streamed: frozenset[str]
+    laws: Sequence[Law]
     refuse: Callable[[Term, Refused], None]
-    laws: Sequence[Law] = LAWS
     stage: dict[Term, int] = field(default_factory=dict)
     memo: dict[Term, Term] = field(default_factory=dict)
 
@@ -43,7 +42,7 @@ class Stages:
         others = [r for r in self.known(t) if r not in same and not r.dims & ours]
         level = max([self.stage[r] for r in same] + [self.stage[r] + 1 for r in others], default=0)
         early = frozenset(r for r in self.known(t) if self.stage[r] < level)
-        context = Context(self.pool, t.over, self.streamed, early, self.laws)
+        context = Context(self.pool, t.over, self.streamed, self.laws, early)
         try:
             new = context.normal(t)
             context.check(new)

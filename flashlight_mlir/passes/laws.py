@@ -9,22 +9,7 @@ that ``analysis/separate.py`` states. ``can_cancel`` rows are used only where wh
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Law:
-    """``left == right  where conditions``."""
-
-    name: str
-    left: str
-    right: str
-    where: tuple[str, ...] = ()
-    can_cancel: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.left} == {self.right}" + (f"   where {', '.join(self.where)}" if self.where else "")
-
+from flashlight_mlir.analysis.patterns import Law
 
 LAWS: tuple[Law, ...] = (
     # what the program's ops mean, in sums, products and powers

@@ -40,7 +40,7 @@ class Folder(Emitter):
         dims = self.streamed.intersection(t.over)
         terms = [r for r in self.stages.stage if r in self.live and self._together(r, t) and r not in outer.values]
         early = frozenset(r for r, s in self.stages.stage.items() if s < self.stages.stage[t])
-        context = Context(self.pool, t.over, self.streamed, early, self.stages.laws)
+        context = Context(self.pool, t.over, self.streamed, self.stages.laws, early)
         accumulators = closure(context, terms)
         for a in accumulators:
             self.stages.stage.setdefault(a.term, self.stages.stage[t])

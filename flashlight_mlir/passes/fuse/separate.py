@@ -39,6 +39,7 @@ from flashlight_mlir.analysis.streams import streamed_dims
 from flashlight_mlir.analysis.terms import Pool, Term
 from flashlight_mlir.diagnostics import Remark, emit, location_of
 from flashlight_mlir.dialects.loop import FoldOp, KernelOp, StoreOp
+from flashlight_mlir.passes import laws
 from flashlight_mlir.passes.fuse.emit import Emitter, Scope
 
 
@@ -53,7 +54,7 @@ def read(kernel: KernelOp, streamed: frozenset[str]) -> tuple[Stages, list[tuple
         text = f"{refused}: {at.name} needs another pass over {dims}"
         emit(Remark("separate", text, location_of(at), None, refused=True))
 
-    stages = Stages(pool, streamed, refuse)
+    stages = Stages(pool, streamed, laws.LAWS, refuse)
     stores = [op for op in kernel.block.ops if isinstance(op, StoreOp)]
     return stages, [(store, stages.visit(pool.of(store.value))) for store in stores]
 
