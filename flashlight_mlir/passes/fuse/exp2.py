@@ -154,7 +154,7 @@ class Exp2Pass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         patterns: list[RewritePattern] = [LiftFromSelect(), LiftFromReduce(), ToExp2()]
-        PatternRewriteWalker(GreedyRewritePatternApplier(patterns, dce_enabled=True)).rewrite_module(op)
         for kernel in op.walk():
             if isinstance(kernel, KernelOp):
+                PatternRewriteWalker(GreedyRewritePatternApplier(patterns, dce_enabled=True)).rewrite_region(kernel.body)
                 cse(kernel)
