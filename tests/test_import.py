@@ -23,6 +23,7 @@ from flashlight_mlir.driver import parse
 from flashlight_mlir.frontend.dtypes import DTYPES
 from flashlight_mlir.frontend.fx import Imported, import_function
 from flashlight_mlir.interpreters import evaluate
+from flashlight_mlir.interpreters.frame import value_of
 from flashlight_mlir.tools import import_
 
 by_name = pytest.mark.parametrize("program", programs(), ids=lambda p: p.name)
@@ -182,6 +183,38 @@ def test_symbols() -> None:
     inputs = program.inputs(length=5, keys=41)
     (out,) = evaluate(imported.module, imported.flatten(*inputs))
     torch.testing.assert_close(out, program.function(*map(double, inputs)))
+
+
+@by_name
+def test_every_size_a_symbol(program: Program) -> None:
+    inputs = program.inputs()
+    axes = [dict.fromkeys((k for k, n in enumerate(x.shape) if n > 1), Dim.AUTO) for x in inputs]
+    imported = check(program.function, *inputs, dynamic=axes)
+    assert imported.symbols
+    for a, b in imported.relations:
+        assert program.name.startswith("gqa"), (str(a), str(b))
+
+
+def test_relations_that_the_trace_found() -> None:
+    program = PROGRAMS["gqa_expand"]
+    shapes = {"q": {1: Dim("H")}, "k": {1: Dim("G")}, "v": {1: Dim("G")}}
+    imported = import_function(program.function, program.inputs(), {k: dict.fromkeys(v, Dim.AUTO) for k, v in shapes.items()})
+    for heads, groups, holds in ((6, 2, True), (8, 4, True), (7, 2, False)):
+        env = {"S0": heads, "S1": groups, "S2": groups}
+        found = [value_of(a, env) == value_of(b, env) for a, b in imported.relations]
+        assert found
+        assert all(found) == holds
+
+
+def test_numbers_from_sizes() -> None:
+    def f(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        n = x.shape[1]
+        return x / n, x * n**-0.5, x + 1 / n, x * math.sqrt(n), x.sum(1) / (n - 1), x * (n // 2), x[:, 1:], x[:, -2:]
+
+    imported = check(f, X, dynamic=[{1: Dim("N", min=2)}])
+    x = normal(4, 9)
+    for got, want in zip(evaluate(imported.module, [x]), f(x.double()), strict=True):
+        torch.testing.assert_close(got, want)
 
 
 def normal(*shape: int, dtype: torch.dtype = torch.float32) -> torch.Tensor:

@@ -64,7 +64,8 @@ def bmm(c: Context, a: SSAValue, b: SSAValue, dtype: torch.dtype) -> SSAValue:
     viewed = seen is not None and seen[-2:] == shape[1:]
     batch = seen[:-2] if seen is not None and viewed else min(_leads(a, 2), _leads(b, 2), key=len)
     batch = batch if len(batch) <= len(BATCH) else shape[:1]
-    a, b = c.b.reshape(a, (*batch, *shape_of(a)[1:])), c.b.reshape(b, (*batch, *shape_of(b)[1:]))
+    inner = shape_of(a)[2]
+    a, b = c.b.reshape(a, (*batch, shape[1], inner)), c.b.reshape(b, (*batch, inner, shape[2]))
     names = BATCH[: len(batch)]
     out = _contract(c, a, [*names, "i", "k"], b, [*names, "k", "j"], [*names, "i", "j"], dtype)
     return c.b.reshape(out, shape)
@@ -75,7 +76,8 @@ def mm(c: Context, a: SSAValue, b: SSAValue, dtype: torch.dtype) -> SSAValue:
     seen = c.seen_as()
     rows = seen[:-1] if seen is not None and seen[-1:] == shape[1:] else _leads(a, 1)
     rows = rows if len(rows) <= len(BATCH) + 1 else shape[:1]
-    a = c.b.reshape(a, (*rows, *shape_of(a)[1:]))
+    inner = shape_of(a)[1]
+    a, b = c.b.reshape(a, (*rows, inner)), c.b.reshape(b, (inner, shape[1]))
     names = [*BATCH[: len(rows) - 1], "i"]
     return c.b.reshape(_contract(c, a, [*names, "k"], b, ["k", "j"], [*names, "j"], dtype), shape)
 

@@ -9,7 +9,7 @@ from xdsl.ir import SSAValue
 
 from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.expr import Expr
-from flashlight_mlir.frontend.builder import ONE, Number, Value, shape_of
+from flashlight_mlir.frontend.builder import ONE, Number, Shape, Value, shape_of
 from flashlight_mlir.frontend.handlers import Context, Unsupported, handles, value
 
 INT_MAX = 2**63 - 1
@@ -23,17 +23,26 @@ def same(c: Context, x: Value, **_: Any) -> Value:
     return x
 
 
-@handles(
-    "view.default", "reshape.default", "_unsafe_view.default", "unsqueeze.default", "squeeze.default", "squeeze.dim",
-    "squeeze.dims", "flatten.using_ints", "unflatten.int", "view_copy.default", "_reshape_alias.default",
-)  # fmt: skip
-def reshape(c: Context, x: Value, *_: Any) -> Value:
+@handles("unsqueeze.default", "squeeze.default", "squeeze.dim", "squeeze.dims", "flatten.using_ints", "unflatten.int")
+def squeeze(c: Context, x: Value, *_: Any) -> Value:
     return c.number(x.value) if isinstance(x, Number) else c.b.reshape(c.b.tensor(x), c.shape)
 
 
+@handles("view.default", "reshape.default", "_unsafe_view.default", "view_copy.default", "_reshape_alias.default")
+def reshape(c: Context, x: Value, *args: Any) -> Value:
+    return c.number(x.value) if isinstance(x, Number) else c.b.reshape(c.b.tensor(x), _spelled(c, args))
+
+
+def _spelled(c: Context, args: Sequence[Any]) -> Shape:
+    """The result's shape, with sizes spelled as the program does (``S``, not ``(S floordiv H) * H``)."""
+    if not args or not isinstance(args[0], list | tuple) or len(args[0]) != len(c.shape):
+        return c.shape
+    return tuple(n if g == -1 else Expr.of(g) for g, n in zip(args[0], c.shape, strict=True))
+
+
 @handles("expand.default", "expand_copy.default", "broadcast_to.default")
-def expand(c: Context, x: Value, *_: Any, **__: Any) -> Value:
-    return c.number(x.value) if isinstance(x, Number) else c.b.broadcast(c.b.tensor(x), c.shape)
+def expand(c: Context, x: Value, *args: Any, **_: Any) -> Value:
+    return c.number(x.value) if isinstance(x, Number) else c.b.broadcast(c.b.tensor(x), _spelled(c, args))
 
 
 @handles("permute.default", "permute_copy.default")

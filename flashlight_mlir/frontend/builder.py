@@ -66,6 +66,8 @@ class Builder:
     def __init__(self, block: Block):
         self.block = block
         self.location: LocationAttr = UnknownLoc()
+        self.relations: dict[tuple[Expr, Expr], None] = {}
+        """Sizes that torch found equal although they are spelled in two ways."""
         self._constants: dict[tuple[Attribute, str], SSAValue] = {}
 
     def emit(self, op: Operation) -> SSAValue:
@@ -151,7 +153,14 @@ class Builder:
     def reshape(self, x: SSAValue, shape: Shape) -> SSAValue:
         while isinstance(op := defining(x), tx.ReshapeOp) and shape_of(x) != shape:
             x = op.source
-        return x if shape_of(x) == shape else self.emit(tx.ReshapeOp(x, shape))
+        if shape_of(x) == shape:
+            return x
+        self.relate(numel(shape_of(x)), numel(shape))
+        return self.emit(tx.ReshapeOp(x, shape))
+
+    def relate(self, a: Expr, b: Expr) -> None:
+        if a != b:
+            self.relations[a, b] = None
 
     def transpose(self, x: SSAValue, permutation: Sequence[int]) -> SSAValue:
         if isinstance(op := defining(x), tx.TransposeOp):
@@ -171,6 +180,12 @@ class Builder:
         if own == shape:
             return x
         offset = len(shape) - len(own)
+        own = tuple(n if n == ONE else shape[k + offset] for k, n in enumerate(own))
+        for a, b in zip(shape_of(x), own, strict=True):
+            self.relate(a, b)
+        x = self.reshape(x, own)
+        if own == shape:
+            return x
         kept = [k for k, n in enumerate(own) if n == shape[k + offset]]
         x = self.reshape(x, tuple(own[k] for k in kept))
         along = [k + offset for k in kept]

@@ -28,12 +28,14 @@ from xdsl.traits import is_side_effect_free
 
 from flashlight_mlir.diagnostics import CompileError, location_of
 from flashlight_mlir.dialects import tensor_ext as tx
+from flashlight_mlir.expr import Expr
 from flashlight_mlir.frontend import aten_create, aten_index, aten_linear, aten_pointwise, aten_reductions, aten_views
 from flashlight_mlir.frontend.builder import Builder, Number
 from flashlight_mlir.frontend.calls import call
 from flashlight_mlir.frontend.dtypes import element
 from flashlight_mlir.frontend.handlers import HANDLERS, Context, Unsupported
 from flashlight_mlir.frontend.locations import location
+from flashlight_mlir.frontend.size_numbers import number
 from flashlight_mlir.frontend.sizes import Sizes
 from flashlight_mlir.frontend.trace import trace
 
@@ -63,6 +65,8 @@ class Imported:
     """Size symbol -> (argument, axis) that reads it."""
     ranges: Mapping[str, tuple[int, int | None]]
     """What the trace assumed of each symbol: least and greatest value."""
+    relations: tuple[tuple[Expr, Expr], ...]
+    """Sizes that the trace found equal and that are spelled in two ways: ``(S, (S floordiv H) * H)``."""
     fixed: Mapping[int, Any]
     """Leaves of the inputs that are no tensors: the trace holds for these values only."""
     results: tuple[Any, ...]
@@ -167,7 +171,8 @@ class _Importer:
         module.verify()
         assert self.program.call_spec.out_spec is not None
         return Imported(
-            module, self.name, tuple(self.arguments), self._symbols(), self._ranges(), fixed, results, in_spec,
+            module, self.name, tuple(self.arguments), self._symbols(), self._ranges(),
+            tuple(self.b.relations), fixed, results, in_spec,
             self.program.call_spec.out_spec,
         )  # fmt: skip
 
@@ -269,7 +274,7 @@ class _Importer:
         if isinstance(meta, int | float | bool):
             return meta
         if isinstance(meta, torch.SymFloat):
-            raise CompileError(f"the number {meta} depends on a size: specialise that size, or compute it with tensors")
+            return number(self.b, self.sizes, meta.node.expr)
         raise CompileError(f"'{node.target}' has a result that is no tensor: not supported")
 
     def _import(self, node: Node) -> Any:

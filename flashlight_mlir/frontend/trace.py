@@ -100,6 +100,8 @@ def _explain(error: Exception) -> CompileError:
     text = str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     first = lines[0] if lines else type(error).__name__
+    if first.startswith("Constraints violated") and len(lines) > 1:
+        first = f"the sizes are not as free as dynamic_shapes says: {lines[1].lstrip('- ')}"
     stack: Any = getattr(error, "real_stack", None)
     frame = user_frame("".join(stack.format())) if stack else user_frame(text)
     return CompileError(f"torch.export cannot trace this: {first}", str(frame) if frame else None)
