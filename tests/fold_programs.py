@@ -149,3 +149,35 @@ PROGRAMS = (
     FoldProgram("normalised rows times a matrix", "x = load X; a = reduce sum x j; mu = mul a 0.0588235294117647;"
         "c = sub x mu; v = load V; o = contract c v j", "o[ie]", folds=2, reason="cancels"),
 )  # fmt: skip
+
+
+_P = "s = load X; m = reduce max s j; t = sub s m; p = exp t"
+_END = "v = load V; o = contract z v j"
+SINGLE = {
+    "neg": f"{_P}; z = neg p; {_END}",
+    "recip": f"{_P}; z = recip p; o = reduce sum z j",
+    "sqrt": f"{_P}; z = sqrt p; o = reduce sum z j",
+    "rsqrt": f"{_P}; z = rsqrt p; o = reduce sum z j",
+    "pow": f"{_P}; z = pow p 2.0; {_END}",
+    "exp2": "s = load X; m = reduce max s j; t = sub s m; p = exp2 t; o = reduce sum p j",
+    "log2": f"{_P}; g = log2 p; z = mul p g; o = reduce sum z j",
+    "narrow": f"{_P}; z = cast p; {_END}",
+    "add": f"{_P}; y = load Y; z = add p y; {_END}",
+    "scale": "s = load X; m = reduce max s j; t = sub s m; h = mul t 0.5; p = exp h; o = reduce sum p j",
+    "multinomial": f"{_P}; y = load Y; a = add p y; z = mul a a; {_END}",
+    "distribute": f"{_P}; y = load Y; a = add p y; z = mul a y; {_END}",
+    "S3": f"{_P}; l = reduce sum p j; n = div p l; z = mul n n; r = sqrt n; h = mul r z; o = reduce sum h j",
+    "log-power": f"{_P}; l = reduce sum p j; n = div p l; r = mul n n; g = log r; z = mul p g; o = reduce sum z j",
+    "abs-product": "x = load X; a = reduce sum x j; z = div x a; y = abs z; o = reduce sum y j",
+    "abs-positive": f"{_P}; z = abs p; o = reduce sum z j",
+    "N1": "s = load X; y = load Y; k = gt y 0.0; m = reduce max s j; t = sub s m; h = select k t -inf; p = exp h;"
+    "o = reduce sum p j",
+    "D3-max": "s = load X; y = load Y; a = reduce sum s j; k = gt a 0.0; z = select k s y; o = reduce max z j",
+    "D2-right": f"{_P}; y = load Y; z = add p y; v = load V; o = contract v z j",
+    "D1-right": f"{_P}; l = reduce sum p j; z = div p l; v = load V; o = contract v z j",
+    "D2-sum": f"{_P}; y = load Y; z = add p y; o = reduce sum z j",
+    "D4-max-down": "s = load X; a = reduce sum s j; z = sub s a; p = exp z; q = neg p; o = reduce max q j",
+    "D4-min-up": "s = load X; a = reduce sum s j; z = add s a; o = reduce min z j",
+    "D4-min-down": "s = load X; a = reduce sum s j; z = sub s a; p = exp z; q = neg p; o = reduce min q j",
+}
+"""A program for each row that the table does not use."""

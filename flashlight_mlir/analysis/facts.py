@@ -76,9 +76,10 @@ def direction(t: Term, k: int) -> int:
         others = [a for i, a in enumerate(t.args) if i != k]
         if t.op == "div" and k == 1:
             return 0
-        if all(map(nonnegative, others)):
-            return 1
-        return -1 if len(others) == 1 and bounds(others[0])[1] <= 0 else 0
+        negative = [a for a in others if not nonnegative(a)]
+        if any(bounds(a)[1] > 0 for a in negative):
+            return 0
+        return -1 if len(negative) % 2 else 1
     if t.op == "power":
         return 1 if nonnegative(t.args[0]) and t.data > 0 else 0  # type: ignore[operator]
     if t.op in ("sqrt", "log") and not nonnegative(t.args[k]):

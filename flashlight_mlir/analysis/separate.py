@@ -40,6 +40,7 @@ class Context:
     streamed: frozenset[str]
     laws: Sequence[Law]
     early: frozenset[Term] = frozenset()
+    kind: str = "sum"
     memo: dict[Term, Term] = field(default_factory=dict)
     fuel: int = FUEL
 
@@ -71,6 +72,8 @@ class Context:
         match condition:
             case "free" | "blind" | "mixed":
                 return getattr(self, condition)(t)
+            case "summed":
+                return self.kind == "sum"
             case "known":
                 return not self.mixed(t)
             case "neutral":

@@ -42,7 +42,8 @@ class Stages:
         others = [r for r in self.known(t) if r not in same and not r.dims & ours]
         level = max([self.stage[r] for r in same] + [self.stage[r] + 1 for r in others], default=0)
         early = frozenset(r for r in self.known(t) if self.stage[r] < level)
-        context = Context(self.pool, t.over, self.streamed, self.laws, early)
+        kind = "sum" if t.op == "contract" else t.data[0]  # type: ignore[index]
+        context = Context(self.pool, t.over, self.streamed, self.laws, early, kind)
         try:
             new = context.normal(t)
             context.check(new)

@@ -2,7 +2,8 @@
 
 Spelling: ``sum max min contract`` reduce over the dims at hand (j); letters are any terms; ``phi`` is any pointwise op of one
 varying operand. Conditions: ``free(c)`` c does not depend on j; ``blind(x)`` x sees no earlier reduction over j; ``mixed(a)``
-neither; ``neutral(c)`` both; ``known(k)`` either. ``mean(w)`` is ``sum(w) / sum(1)``, ``moments(a, b, n, y)`` is
+neither; ``neutral(c)`` both; ``known(k)`` either; ``summed(k)`` the
+reduction is a sum. ``mean(w)`` is ``sum(w) / sum(1)``, ``moments(a, b, n, y)`` is
 ``sum((a + b) ** n * y)`` by the binomial theorem: sums of ``a ** k * y``. A row is read left to right and must lower the order
 that ``analysis/separate.py`` states. ``can_cancel`` rows are used only where what they multiply is nonnegative.
 """
@@ -38,16 +39,15 @@ LAWS: tuple[Law, ...] = (
     Law("abs-positive", "abs(a)", "a", ("positive(a)",)),
     # masks
     Law("N1", "select(k, w + u, l)", "select(k, w, l) + u", ("blind(k)", "blind(w)", "free(u)", "lowest(l)")),
-    Law("mask", "select(k, f, g)", "indicator(k) * f + indicator(not_(k)) * g", ("known(k)",)),
+    Law("D3", "select(k, f, g)", "indicator(k) * f + indicator(not_(k)) * g", ("known(k)", "summed(k)")),
     # units: exponentials and powers of w + u are kept relative to a running value
-    Law("S1", "exp(w + u)", "exp(w - max(w)) * exp(max(w) + u)", ("blind(w)", "free(u)")),
+    Law("S1", "exp(w + u)", "exp(w - max(w)) * exp(max(w) + u)", ("blind(w)", "free(u)", "summed(w)")),
     Law("S2-exp", "sum(exp(w - max(w)) ** p * (w + u) ** n * y)",
         "moments(w - max(w), max(w) + u, n, exp(w - max(w)) ** p * y)",
         ("blind(w)", "free(u)", "natural(n)", "loose(w, u)"), can_cancel=True),
     Law("S2", "sum((w + u) ** n * y)", "moments(w - mean(w), mean(w) + u, n, y)",
         ("blind(w)", "free(u)", "natural(n)", "loose(w, u)"), can_cancel=True),
     # reductions
-    Law("D3", "sum(select(k, f, g))", "select(k, sum(f), sum(g))", ("free(k)",)),
     Law("D3-max", "max(select(k, f, g))", "select(k, max(f), max(g))", ("free(k)",)),
     Law("D2", "sum(a + b)", "sum(a) + sum(b)", ("mixed(a)",)),
     Law("D1", "sum(c * f)", "c * sum(f)", ("free(c)",)),
