@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.arith import ConstantOp
-from xdsl.dialects.builtin import AnyFloat, DenseIntOrFPElementsAttr, FloatAttr, IndexType, IntegerAttr, Float32Type, IntegerType, i1, i64
-from xdsl.ir import Block, SSAValue
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    DenseIntOrFPElementsAttr,
+    Float32Type,
+    FloatAttr,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    i1,
+    i64,
+)
+from xdsl.ir import Attribute, Block, SSAValue
 
 from flashlight_mlir.backend.spelling import SHORT, SPELLING, dtype, literal
 from flashlight_mlir.backend.triton import Tensor, prelude
@@ -87,9 +97,8 @@ class BodyPrinter:
                 case blk.IndexOp():
                     self.index(op)
                 case blk.SplatOp():
-                    shape = ", ".join(map(str, blk.shape_of(op.result.type)))
-                    value = self.names[op.source]
-                    self.define(op.result, f"tl.full([{shape}], {value}, tl.{dtype(element_of(op.result.type))})".replace("[", "(").replace("]", ",)" if shape else ")"))
+                    shape = blk.shape_of(op.result.type)
+                    self.define(op.result, f"tl.full({shape}, {self.names[op.source]}, tl.{dtype(element_of(op.result.type))})")
                 case blk.ExpandOp():
                     self.define(op.result, f"{self.names[op.source]}{_subscript(op)}")
                 case blk.TransOp():
@@ -189,10 +198,8 @@ class BodyPrinter:
             text += ".to({t})"
         if row.name == "mul" and isinstance(element, IndexType):
             text = "tl.cast({0}, tl.int64) * {1}"
-        for helper in prelude():
-            if f"{helper}(" in text.replace("tl.", "tl."):
-                if text.startswith(f"{helper}("):
-                    self.call(helper)
+        if (helper := text.partition("(")[0]) in prelude():
+            self.call(helper)
         if all(a in self.constants for a in op.args):
             args[0] = f"tl.full((), {args[0]}, tl.{dtype(element)})"
         if spelling.wide and isinstance(element, SHORT):
@@ -200,15 +207,15 @@ class BodyPrinter:
             text = f"({text}).to(tl.{dtype(result)})" if row.rule == "same" else text
         return text.format(*args, t=f"tl.{dtype(result)}")
 
-    def cast(self, value: SSAValue, to: object) -> str:
+    def cast(self, value: SSAValue, to: Attribute) -> str:
         text, element = self.names[value], element_of(value.type)
         if value in self.constants:
-            return f"tl.full((), {text}, tl.{dtype(to)})"  # pyright: ignore
+            return f"tl.full((), {text}, tl.{dtype(to)})"
         if to == i1:
             return f"{text} != 0"
         if isinstance(to, IndexType):
             return text if isinstance(element, IndexType) else f"tl.cast({text}, tl.int64)"
-        return f"tl.cast({text}, tl.{dtype(to)})"  # pyright: ignore
+        return f"tl.cast({text}, tl.{dtype(to)})"
 
     def dot(self, op: blk.DotOp) -> str:
         acc = f", {self.names[op.acc]}" if op.acc else ""

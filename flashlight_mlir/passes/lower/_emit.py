@@ -19,7 +19,6 @@ from flashlight_mlir.dialects.syntax import element_of
 from flashlight_mlir.expr import Atom, Expr, Name, call
 from flashlight_mlir.passes.lower._dims import Dim, is_small
 
-
 Op = TypeVar("Op", bound=Operation)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.arith import ConstantOp
-from xdsl.dialects.builtin import IndexType, StringAttr, f16, bf16, f32, f64, i64
+from xdsl.dialects.builtin import IndexType, StringAttr, bf16, f16, f32, f64, i64
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
