@@ -1,7 +1,7 @@
 """What it costs to compute a value again, against storing it once.
 
-A producer inside a kernel is computed once for each tile of the kernel's grid dims that it lacks. Storing it costs a write and a
-read. ``Choice`` holds the numbers, and its text is what the remark prints.
+A producer inside a kernel is computed once for each tile of the kernel's grid dims that it lacks. Storing it costs a write, a
+read and a launch. ``Choice`` holds the numbers, and its text is what the remark prints.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ POINTWISE_RATE = 3e13
 """… and of everything else."""
 BANDWIDTH = 3e12
 """Bytes per second to and from memory."""
+LAUNCH = 2e-6
+"""Seconds that one more kernel takes before it does anything."""
 WHOLE = 256
 """A constant dim up to here is covered by one tile."""
 ROWS = 128
@@ -48,16 +50,13 @@ def row_dim(dims: Iterable[str], extents: Mapping[str, Expr]) -> str:
     return max(enumerate(dims), key=lambda p: (nominal(extents[p[1]]), p[0]))[1]
 
 
-def trip_counts(stored: Iterable[str], extents: Mapping[str, Expr]) -> dict[str, int]:
-    """Programs along each grid dim: a short last one is whole."""
-    dims = list(dict.fromkeys(stored))
-    trips = {d: nominal(extents[d]) for d in dims}
-    if len(dims) > 1 and is_whole(extents[dims[-1]]):
-        trips[dims.pop()] = 1
-    if dims:
-        rows = row_dim(dims, extents)
-        trips[rows] = -(-nominal(extents[rows]) // ROWS)
-    return trips
+def programs(extent: Expr, role: str) -> int:
+    """Programs along a grid dim: one for each element of a batch dim, else one for each tile."""
+    if role == "batch":
+        return nominal(extent)
+    if role != "row" and is_whole(extent):
+        return 1
+    return -(-nominal(extent) // ROWS)
 
 
 def cone(values: Iterable[SSAValue]) -> set[Operation]:
@@ -104,7 +103,7 @@ class Choice:
 
     @property
     def stored(self) -> float:
-        return 2 * self.bytes / BANDWIDTH
+        return 2 * self.bytes / BANDWIDTH + LAUNCH
 
     @property
     def cut(self) -> bool:

@@ -33,7 +33,7 @@ Source: docs/architecture.md.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -66,6 +66,19 @@ def numbering(ops: Sequence[Operation], env: Mapping[str, str], order: Sequence[
     return numbers
 
 
+def counterparts(x: Expr, y: Expr, dims: Container[str]) -> Iterator[tuple[str, str]]:
+    """Dims that stand in the same place in two expressions: alone, or under the same factor."""
+    a, b = ([n for n in sorted(e.names - f.names) if n in dims] for e, f in ((x, y), (y, x)))
+    if len(a) == len(b) == 1:
+        yield a[0], b[0]
+        return
+    for p in a:
+        factor = x.coefficient(p)
+        same = [q for q in b if factor and (other := y.coefficient(q)) and other[0] == factor[0]]
+        if len(same) == 1:
+            yield p, same[0]
+
+
 def proposal(a: LoadOp, b: LoadOp, env: Mapping[str, str], dims: Mapping[str, Expr]) -> dict[str, str] | None:
     """Dims of the later name to dims of the earlier one, so that the two loads agree; None if no renaming does."""
     if a.source is not b.source or len(a.values) != len(b.values) or (a.mask is None) != (b.mask is None):
@@ -74,11 +87,7 @@ def proposal(a: LoadOp, b: LoadOp, env: Mapping[str, str], dims: Mapping[str, Ex
     rank = {d: k for k, d in enumerate(dims)}
     pairs = [(x.substitute(now), y.substitute(now)) for x, y in zip(exprs(a.indices), exprs(b.indices), strict=True)]
     found: dict[str, str] = {}
-    for x, y in pairs:
-        p, q = x.name, y.name
-        if x == y or p not in rank or q not in rank:
-            continue
-        assert p is not None and q is not None
+    for p, q in (pair for x, y in pairs for pair in counterparts(x, y, rank)):
         late, early = (p, q) if rank[p] > rank[q] else (q, p)
         if found.setdefault(late, early) != early or dims[late] != dims[early]:
             return None

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from xdsl.dialects.arith import ConstantOp
 from xdsl.ir import Block, Operation, SSAValue
 
-from flashlight_mlir.analysis.cost import Choice, bytes_of, cone, is_whole, seconds, trip_counts
+from flashlight_mlir.analysis.cost import Choice, bytes_of, cone, is_whole, programs, seconds
 from flashlight_mlir.diagnostics import Remark, location_of
 from flashlight_mlir.dialects import tensor_ext as T
 from flashlight_mlir.dialects.loop import ContractOp, ReduceOp, dims_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
 from flashlight_mlir.expr import Expr
+from flashlight_mlir.passes.fuse.naming import dim_roles
 from flashlight_mlir.passes.fuse.substitution import Substitution
 from flashlight_mlir.passes.fuse.merge_dims import find_merges
 
@@ -102,9 +103,8 @@ def reduced(emitter: Substitution) -> set[str]:
 
 def grid(emitter: Substitution) -> dict[str, int]:
     """Programs along each parallel dim; one that is also reduced is no grid dim."""
-    names = find_merges(list(emitter.block.ops), emitter.dims)
-    inner = {names.get(d, d) for d in reduced(emitter)}
-    return trip_counts([d for d in emitter.roots if names.get(d, d) not in inner], emitter.dims)
+    roles = dim_roles(emitter)
+    return {d: programs(emitter.dims[d], roles[d]) for d in emitter.roots if roles[d] not in ("stream", "inner")}
 
 
 def forced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
@@ -125,6 +125,29 @@ def forced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAVa
             extents = ", ".join(str(sizes[x]) for x in long)
             text = f"a plain contraction over {extents} is stored: its result is not streamed"
             return op.result, Remark("form-kernels", text, location_of(op))
+    return None
+
+
+def nested_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
+    """A contraction of reduced values that would run again at each step of another reduction."""
+    names = find_merges(list(emitter.block.ops), emitter.dims)
+    inner = {names.get(d, d) for d in reduced(emitter)}
+    for op in reversed(made.region([root])[0]):
+        if not isinstance(op, T.ContractOp) or made.plain(op) or op.result in (root, core(root)):
+            continue
+        for value in emitter.instances(op.result):
+            made_of = value.owner
+            while kind(made_of) == "cast" and isinstance(made_of, PointwiseOp):
+                made_of = made_of.args[0].owner
+            if not isinstance(made_of, ContractOp):
+                continue
+            own = {names.get(d, d) for d in made_of.dims}
+            for side in (made_of.lhs, made_of.rhs):
+                if any(isinstance(o, ReduceOp) for o in cone([side])):
+                    steps = {names.get(d, d) for d in dims_of(side.type)} & inner - own
+                    if steps:
+                        text = "a contraction is stored: it would run again at each step of another reduction"
+                        return op.result, Remark("form-kernels", text, location_of(op))
     return None
 
 
@@ -200,7 +223,7 @@ def _decide(made: Plan, wanted: Sequence[SSAValue]) -> bool:
         if not made.worthy(root):
             continue
         emitter = made.emitter([root])
-        found = forced_cut(made, root, emitter) or priced_cut(made, root, emitter)
+        found = next((f for cut in (forced_cut, nested_cut, priced_cut) if (f := cut(made, root, emitter))), None)
         discard(emitter)
         if found:
             made.cuts[found[0]] = None
