@@ -150,7 +150,9 @@ def test_options(text: str, tmp_path: Path) -> None:
     assert not out
 
 
-@pytest.mark.parametrize("argv", [["--nope"], ["-t", "nope"], ["-t", "{"], ["a", "b"], ["-f", "nope"], ["/nope.mlir"], ["/"], ["-o", "/no/pe"]])
+@pytest.mark.parametrize(
+    "argv", [["--nope"], ["-t", "nope"], ["-t", "{"], ["a", "b"], ["-f", "nope"], ["/nope.mlir"], ["/"], ["-o", "/no/pe"]]
+)
 def test_arguments(argv: list[str]) -> None:
     code, out, err = call(*argv, stdin="builtin.module {}")
     assert_clean(code, out, err)
@@ -163,7 +165,11 @@ def test_ten_thousand_passes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "place"),
-    [("use before definition", ":2:3: error: arith.addf uses %x before"), ("nul", ":1:17: error: "), ("5000 digits", ":2:3: error: ")],
+    [
+        ("use before definition", ":2:3: error: arith.addf uses %x before"),
+        ("nul", ":1:17: error: "),
+        ("5000 digits", ":2:3: error: "),
+    ],
 )
 def test_says_where(name: str, place: str, tmp_path: Path) -> None:
     text = ATTACKS[name]
@@ -193,11 +199,36 @@ def test_a_megabyte_costs_little(tmp_path: Path) -> None:
     assert_clean(done.returncode, done.stdout, done.stderr)
 
 
-WORDS = ["%x", "@k", "i", "S", "0", "-1", "9" * 30, "(", ")", "[", "]", "{", "}", "<", ">", ",", ":", "=", '"', "loop.yield", "\\", "é"]
+WORDS = [
+    "%x",
+    "@k",
+    "i",
+    "S",
+    "0",
+    "-1",
+    "9" * 30,
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    "<",
+    ">",
+    ",",
+    ":",
+    "=",
+    '"',
+    "loop.yield",
+    "\\",
+    "é",
+]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(file=st.sampled_from(FILES), seed=st.integers(0, 2**32), edits=st.integers(1, 4), passes=st.sampled_from(["", "cse", "tile"]))
+@given(
+    file=st.sampled_from(FILES), seed=st.integers(0, 2**32), edits=st.integers(1, 4), passes=st.sampled_from(["", "cse", "tile"])
+)
 def test_mutated_files(file: Path, seed: int, edits: int, passes: str) -> None:
     rng = random.Random(seed)
     tokens = re.findall(r"\s+|[\w.$]+|.", rng.choice(file.read_text().split("// -----")))

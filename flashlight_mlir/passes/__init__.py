@@ -1,14 +1,14 @@
 """Our passes by name, in the order of the pipelines: the compiler on one page is ``pipelines.py``."""
 
 ALL: dict[str, str] = {
-    "exp2": "flashlight_mlir.passes.fuse.exp2:Exp2Pass",
-    "raise-contractions": "flashlight_mlir.passes.fuse.raise_contractions:RaiseContractionsPass",
-    "widen": "flashlight_mlir.passes.fuse.widen:WidenPass",
     "form-kernels": "flashlight_mlir.passes.fuse.form_kernels:FormKernelsPass",
     "substitute-indices": "flashlight_mlir.passes.fuse.substitute_indices:SubstituteIndicesPass",
     "merge-dims": "flashlight_mlir.passes.fuse.merge_dims:MergeDimsPass",
+    "raise-contractions": "flashlight_mlir.passes.fuse.raise_contractions:RaiseContractionsPass",
+    "widen": "flashlight_mlir.passes.fuse.widen:WidenPass",
     "separate": "flashlight_mlir.passes.fuse.separate:SeparatePass",
     "fold": "flashlight_mlir.passes.fuse.fold:FoldPass",
+    "exp2": "flashlight_mlir.passes.fuse.exp2:Exp2Pass",
     "assign-roles": "flashlight_mlir.passes.tile.assign_roles:AssignRolesPass",
     "choose-sizes": "flashlight_mlir.passes.tile.choose_sizes:ChooseSizesPass",
     "bound-by-mask": "flashlight_mlir.passes.tile.bound_by_mask:BoundByMaskPass",

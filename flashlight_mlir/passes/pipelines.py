@@ -2,8 +2,17 @@
 
 PIPELINES: dict[str, tuple[str, ...]] = {
     "fuse": (
-        "canonicalize", "cse", "form-kernels", "substitute-indices", "merge-dims", "raise-contractions", "widen",
-        "canonicalize", "cse", "online-softmax", "exp2",
+        "canonicalize",
+        "cse",
+        "form-kernels",
+        "substitute-indices",
+        "merge-dims",
+        "raise-contractions",
+        "widen",
+        "canonicalize",
+        "cse",
+        "online-softmax",
+        "exp2",
     ),
     "online-softmax": ("separate", "fold"),
     "tile": ("assign-roles", "choose-sizes", "bound-by-mask", "split-by-mask"),
