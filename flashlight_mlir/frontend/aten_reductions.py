@@ -74,7 +74,7 @@ def _var_mean(c: Context, x: Value, dim: Any, correction: Any, keepdim: bool) ->
 
 
 def _dtype(c: Context) -> torch.dtype:
-    return (c.meta[0] if isinstance(c.meta, list | tuple) else c.meta).dtype
+    return c.meta[0].dtype
 
 
 @handles("var.correction", "std.correction")

@@ -35,9 +35,10 @@ def reshape(c: Context, x: Value, *args: Any) -> Value:
 
 def _spelled(c: Context, args: Sequence[Any]) -> Shape:
     """The result's shape, with sizes spelled as the program does (``S``, not ``(S floordiv H) * H``)."""
-    if not args or not isinstance(args[0], list | tuple) or len(args[0]) != len(c.shape):
+    if not args or not isinstance(args[0], list | tuple):
         return c.shape
-    return tuple(n if g == -1 else Expr.of(g) for g, n in zip(args[0], c.shape, strict=True))
+    given: list[Any] = [*args[0]]
+    return tuple(n if g == -1 else Expr.of(g) for g, n in zip(given, c.shape, strict=True))
 
 
 @handles("expand.default", "expand_copy.default", "broadcast_to.default")

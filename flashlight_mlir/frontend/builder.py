@@ -94,7 +94,7 @@ class Builder:
             self._constants[key] = self.emit(arith.ConstantOp(attribute))
         return self._constants[key]
 
-    def size(self, size: Expr) -> Value:
+    def size(self, size: Expr) -> SSAValue | Number:
         """A size as a value: a number, or ``Σ 1`` over as many elements."""
         if size.constant is not None:
             return Number(size.constant)
@@ -113,7 +113,7 @@ class Builder:
     def tensor(self, x: Value, dtype: torch.dtype | None = None, shape: Shape | None = None) -> SSAValue:
         """``x`` as a tensor value, of ``dtype`` and broadcast to ``shape`` if they are given."""
         if isinstance(x, Expr):
-            x = self.size(x)
+            return self.tensor(self.size(x), dtype, shape)
         if isinstance(x, Number):
             own = x.dtype or torch.result_type(torch.empty((), dtype=torch.int64), x.value)
             return self.fill(x.value, x.shape if shape is None else shape, dtype or own)

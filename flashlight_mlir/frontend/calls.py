@@ -12,7 +12,7 @@ from xdsl.ir import SSAValue
 from flashlight_mlir.diagnostics import CompileError
 from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.expr import Expr
-from flashlight_mlir.frontend.builder import Builder, Number
+from flashlight_mlir.frontend.builder import Builder, Number, Value
 from flashlight_mlir.frontend.dtypes import element
 from flashlight_mlir.frontend.sizes import Sizes
 
@@ -21,13 +21,13 @@ _DROPPED = ("device", "pin_memory", "layout")
 
 def call(b: Builder, sizes: Sizes, target: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], meta: Any) -> Any:
     """Emit a call; its result (a list, if the op has several)."""
-    if not isinstance(target, torch._ops.OpOverload) or target.namespace not in ("aten", "prims"):
+    if type(target).__name__ != "OpOverload" or target.namespace not in ("aten", "prims"):
         raise CompileError(f"'{target}' is not supported: only ops of aten and prims are")
-    if target._schema.is_mutable:
+    if target._schema.is_mutable:  # pyright: ignore[reportPrivateUsage]
         raise CompileError(f"'{target}' changes its operands: not supported")
     if torch.Tag.nondeterministic_seeded in target.tags:
         raise CompileError(f"'{target}' draws random numbers: not supported")
-    results = list(meta) if isinstance(meta, list | tuple) else [meta]
+    results: list[Any] = [*meta] if isinstance(meta, list | tuple) else [meta]
     if not all(isinstance(r, torch.Tensor) for r in results):
         raise CompileError(f"'{target}' has results that are no tensors: not supported")
     operands: list[SSAValue] = []
@@ -35,14 +35,16 @@ def call(b: Builder, sizes: Sizes, target: Any, args: tuple[Any, ...], kwargs: M
     def spell(x: Any) -> str:
         match x:
             case SSAValue() | Number():
-                operands.append(b.tensor(x))
+                value: Value = x
+                operands.append(b.tensor(value))
                 return f"%{len(operands) - 1}"
             case Expr():
                 if " mod " in str(x) or "(" in str(x).replace("floordiv", ""):
                     raise CompileError(f"'{target}' with the size {x} is not supported")
                 return str(x).replace(" floordiv ", " // ")
             case list() | tuple():
-                return f"[{', '.join(map(spell, x))}]"
+                items: list[Any] = [*x]
+                return f"[{', '.join(map(spell, items))}]"
             case float() if not math.isfinite(x):
                 return ("-" if x < 0 else "") + ("nan" if math.isnan(x) else "inf")
             case None | bool() | int() | float() | torch.dtype() | torch.memory_format():

@@ -15,11 +15,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import sympy
+import sympy  # pyright: ignore[reportMissingTypeStubs]
 import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 from torch.fx import Node
+from torch.fx import node as fx_node
 from torch.utils import _pytree as pytree
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -39,6 +40,7 @@ from flashlight_mlir.frontend.size_numbers import number
 from flashlight_mlir.frontend.sizes import Sizes
 from flashlight_mlir.frontend.trace import trace
 
+_map_arg: Any = fx_node.map_arg
 _ = (aten_create, aten_index, aten_linear, aten_pointwise, aten_views)  # imported for their handlers
 _SKIPPED = re.compile(
     r"aten\._assert|aten\.sym_constrain|aten\._functional_sym_constrain|aten\.sym_(size|numel|stride)|aten\._local_scalar"
@@ -88,7 +90,8 @@ class Imported:
         for k, v in self.fixed.items():
             if leaves[k] is not v and leaves[k] != v:
                 raise ValueError(f"input {k} should be {v!r} as when traced, is {leaves[k]!r}")
-        return [leaves[a.leaf] if a.leaf is not None else a.constant for a in self.arguments]
+        flat: list[Any] = [leaves[a.leaf] if a.leaf is not None else a.constant for a in self.arguments]
+        return flat
 
     def pack(self, results: Sequence[torch.Tensor]) -> Any:
         """The Python function's output, from the function's results."""
@@ -118,8 +121,9 @@ def _parameter_names(f: Callable[..., Any], count: int) -> list[str]:
         raise CompileError(f"{count} example inputs do not fit the signature {signature}: {e}") from e
     names = [""] * count
     for name, position in bound.arguments.items():
-        for k, p in enumerate(position) if isinstance(position, tuple) else [(None, position)]:
-            names[p] = name if k is None else f"{name}_{k}"
+        places: list[Any] = [*position] if isinstance(position, tuple) else [position]
+        for k, p in enumerate(places):
+            names[p] = f"{name}_{k}" if isinstance(position, tuple) else name
     return names
 
 
@@ -196,8 +200,9 @@ class _Importer:
                 continue
             if spec.kind not in (InputKind.CONSTANT_TENSOR, InputKind.BUFFER, InputKind.PARAMETER) or spec.target is None:
                 raise CompileError(f"the program's input '{spec.target}' is not supported")
-            source = self.program.constants if spec.target in self.program.constants else self.program.state_dict
-            tensor = source[spec.target].detach()
+            program: Any = self.program
+            source = program.constants if spec.target in program.constants else program.state_dict
+            tensor: torch.Tensor = source[spec.target].detach()
             if spec.kind == InputKind.CONSTANT_TENSOR and tensor.ndim == 0 and not tensor.is_complex():
                 self.env[node] = Number(tensor.item(), tensor.dtype)
             else:
@@ -237,13 +242,14 @@ class _Importer:
         leaf = 0
         for value, spec in zip(self.inputs, self.shapes, strict=True):
             count = len(pytree.tree_leaves(value))
-            axes = spec.items() if isinstance(spec, Mapping) else enumerate(spec or ())
+            axes: list[Any] = [*spec.items()] if isinstance(spec, Mapping) else [*enumerate(spec or ())]
             if count == 1 and isinstance(value, torch.Tensor):
                 for axis, dim in axes:
-                    size = user[leaf].meta["val"].shape[axis]
+                    size: Any = user[leaf].meta["val"].shape[axis]
                     name = dim if isinstance(dim, str) else getattr(dim, "__name__", None)
-                    if name and isinstance(size, torch.SymInt) and isinstance(size.node.expr, sympy.Symbol):
-                        found.append((size.node.expr, name))
+                    symbol = getattr(getattr(size, "node", None), "expr", None)
+                    if name and isinstance(symbol, sympy.Symbol):
+                        found.append((symbol, name))
             leaf += count
         return found
 
@@ -257,7 +263,8 @@ class _Importer:
 
     def _ranges(self) -> dict[str, tuple[int, int | None]]:
         out: dict[str, tuple[int, int | None]] = {}
-        for symbol, values in self.program.range_constraints.items():
+        program: Any = self.program
+        for symbol, values in program.range_constraints.items():
             if symbol in self.sizes.names:
                 low = int(values.lower) if values.lower.is_integer else 0
                 out[self.sizes.names[symbol]] = low, int(values.upper) if values.upper.is_Integer else None
@@ -274,17 +281,19 @@ class _Importer:
         if isinstance(meta, int | float | bool):
             return meta
         if isinstance(meta, torch.SymFloat):
-            return number(self.b, self.sizes, meta.node.expr)
+            symbolic: Any = meta
+            return number(self.b, self.sizes, symbolic.node.expr)
         raise CompileError(f"'{node.target}' has a result that is no tensor: not supported")
 
     def _import(self, node: Node) -> Any:
         target, meta = str(node.target), node.meta.get("val")
         if _SKIPPED.match(target) or isinstance(meta, torch.SymInt | torch.SymFloat | torch.SymBool | int | float | bool):
             return None  # sizes are read from the results' shapes
-        args, kwargs = torch.fx.node.map_arg((node.args, dict(node.kwargs)), self._value)
+        args, kwargs = _map_arg((node.args, dict(node.kwargs)), self._value)
         if node.target is operator.getitem:
             return args[0][args[1]]
-        for m in meta if isinstance(meta, list | tuple) else [meta]:
+        metas: list[Any] = [*meta] if isinstance(meta, list | tuple) else [meta]
+        for m in metas:
             self._check(target, m)
         context = Context(self.b, self.sizes, meta, node)
         if target in ("aten.max.dim", "aten.min.dim") and all(u.args[1] == 0 for u in node.users):
@@ -309,16 +318,16 @@ class _Importer:
     # Outputs.
 
     def _outputs(self) -> tuple[Any, ...]:
-        (output,) = self.program.graph.output_node().args
+        output: Any = self.program.graph.output_node().args[0]
         values: list[SSAValue] = []
         results: list[Any] = []
-        for spec, node in zip(self.program.graph_signature.output_specs, output, strict=True):  # type: ignore[arg-type]
+        for spec, node in zip(self.program.graph_signature.output_specs, output, strict=True):
             if spec.kind != OutputKind.USER_OUTPUT:
                 known = {n.name: self.arguments[v.index].name for n, v in self.env.items() if isinstance(v, BlockArgument)}
                 name = known.get(str(spec.target), str(spec.target).removeprefix("f."))
                 raise CompileError(f"the function changes its input or buffer '{name}' in place: not supported")
             if isinstance(node, Node):
-                value = self._value(node)
+                value: Any = self._value(node)
                 if not isinstance(value, SSAValue | Number):
                     raise CompileError("the function returns a size: only tensors and constants are supported")
                 results.append(("result", len(values)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch._prims_common import ELEMENTWISE_TYPE_PROMOTION_KIND, elementwise_dtypes
+from torch import _prims_common as prims_common
 
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.frontend.builder import Builder, Number, Shape, Value, dtype_of, shape_of
@@ -86,13 +86,14 @@ def common_dtype(*args: Any) -> torch.dtype:
                 dtype, shape = dtype_of(x), shape_of(x)
         return torch.empty((1,) * min(1, len(shape)), dtype=dtype, device="meta")
 
-    kind = ELEMENTWISE_TYPE_PROMOTION_KIND.DEFAULT
-    return elementwise_dtypes(*map(sample, args), type_promotion_kind=kind)[1]
+    common: Any = prims_common
+    kind = common.ELEMENTWISE_TYPE_PROMOTION_KIND.DEFAULT
+    return common.elementwise_dtypes(*map(sample, args), type_promotion_kind=kind)[1]
 
 
 def axes_of(dim: Any, rank: int) -> tuple[int, ...]:
     """Normalised reduction axes; none given means all."""
-    if dim is None or (isinstance(dim, Sequence) and not dim):
+    if dim is None or dim == [] or dim == ():
         return tuple(range(rank))
-    dims = dim if isinstance(dim, list | tuple) else (dim,)
+    dims: list[Any] = [*dim] if isinstance(dim, list | tuple) else [dim]
     return tuple(sorted(d % rank if rank else 0 for d in dims)) if rank else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import sympy
+import sympy  # pyright: ignore[reportMissingTypeStubs]
 import torch
 from torch.utils._sympy import functions
 from xdsl.ir import SSAValue

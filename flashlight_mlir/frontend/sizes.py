@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import sympy
+import sympy  # pyright: ignore[reportMissingTypeStubs]
 import torch
 from torch.utils._sympy import functions
 from torch.utils._sympy.symbol import SymT, symbol_is_type
@@ -45,7 +45,8 @@ class Sizes:
     def expr(self, size: int | torch.SymInt | Any) -> Expr:
         if isinstance(size, int):
             return Expr.of(size)
-        return self._convert(size.node.expr if isinstance(size, torch.SymInt) else sympy.sympify(size))
+        symbolic: Any = size
+        return self._convert(symbolic.node.expr if isinstance(size, torch.SymInt) else symbolic)
 
     def shape(self, sizes: Iterable[int | torch.SymInt]) -> tuple[Expr, ...]:
         return tuple(map(self.expr, sizes))

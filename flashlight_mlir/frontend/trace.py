@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
-from torch._decomp import get_decompositions
+from torch import _decomp, nn
 from torch.export import ExportedProgram
 
 from flashlight_mlir.diagnostics import CompileError
@@ -69,7 +68,8 @@ def attention(
 def decompositions() -> Any:
     """ATen overload -> Python function, as ``run_decompositions`` wants it."""
     table: Any = torch.export.default_decompositions()
-    for op, function in get_decompositions(_SPLIT).items():
+    split: Any = _decomp
+    for op, function in split.get_decompositions(_SPLIT).items():
         table[op] = function
     table[aten.scaled_dot_product_attention.default] = attention
     for op in list(table.keys()):
@@ -83,7 +83,7 @@ def trace(f: Callable[..., Any], inputs: Sequence[Any], dynamic_shapes: Sequence
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            program = torch.export.export(
+            program: Any = torch.export.export(
                 _Program(f),
                 tuple(inputs),
                 dynamic_shapes=None if dynamic_shapes is None else (tuple(dynamic_shapes),),

@@ -89,11 +89,11 @@ def example_inputs(module: ModuleType, f: Callable[..., Any], dtype: str, shapes
     if unknown := shapes.keys() - set(names):
         raise Mistake(f"--shape names no parameter of the function: {', '.join(sorted(unknown))} (it has: {', '.join(names)})")
     make = getattr(module, "example_inputs", None)
-    given = list(make(dtype=wanted)) if make and shapes.keys() != set(names) else [None] * len(names)
+    given: list[Any] = list(make(dtype=wanted)) if make and shapes.keys() != set(names) else [None] * len(names)
     for k, name in enumerate(names):
         if name in shapes:
             sizes, own = shapes[name]
-            kind = getattr(torch, DTYPES.get(own, own), None) if own else wanted
+            kind: Any = getattr(torch, DTYPES.get(str(own), str(own)), None) if own is not None else wanted
             if not isinstance(kind, torch.dtype):
                 raise Mistake(f"--shape {name}: '{own}' is no dtype")
             old = given[k]
