@@ -23,7 +23,8 @@ After:
 Deterministic: the same kernel gets the same sizes on every boot and rank. A grid dim that only one factor of some contraction has
 is tiled (the longest of several alike); without contractions the innermost one is. Tiles halve until accumulators and the largest value fit the registers.
 
-Refuses when: nothing (sizes that the options name are taken as they are; a dim that no kernel has is an error).
+Refuses when: the kernel names the edges of its tiles, or states that they are full: it then means something for its own sizes only.
+Sizes that the options name are taken as they are; a dim that no kernel has is an error.
 """
 
 from __future__ import annotations
@@ -37,9 +38,21 @@ from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 
 from flashlight_mlir.analysis.sizes import next_power_of_two, nominal
-from flashlight_mlir.diagnostics import CompileError
-from flashlight_mlir.dialects.loop import ContractOp, FoldOp, KernelOp, LoadOp, Plan, Schedule, ScheduleAttr, dims_of
+from flashlight_mlir.diagnostics import CompileError, Remark, emit, location_of
+from flashlight_mlir.dialects.loop import (
+    ContractOp,
+    FoldOp,
+    IndexOp,
+    KernelOp,
+    LoadOp,
+    Plan,
+    Schedule,
+    ScheduleAttr,
+    StoreOp,
+    dims_of,
+)
 from flashlight_mlir.dialects.syntax import element_of
+from flashlight_mlir.expr import Expr
 
 REGISTER_ELEMENTS = 48 * 1024
 """f32 elements that a program of 8 warps holds in registers: 256 threads of some 192 registers each."""
@@ -118,6 +131,23 @@ def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int]) -> Schedu
     return Schedule(plans, warps, stages)
 
 
+def is_bound_to_sizes(kernel: KernelOp) -> bool:
+    """What the kernel computes depends on the sizes of its tiles: on their edges, or on a promise that they are full."""
+    for op in kernel.body.walk():
+        exprs: list[Expr] = []
+        if isinstance(op, FoldOp):
+            if op.full:
+                return True
+            exprs = [e for span in op.ranges.values() for e in span]
+        elif isinstance(op, LoadOp | StoreOp):
+            exprs = [e for e in op.index if isinstance(e, Expr)]
+        elif isinstance(op, IndexOp):
+            exprs = [op.expr.data]
+        if any("lo(" in str(e) or "hi(" in str(e) for e in exprs):
+            return True
+    return False
+
+
 @dataclass(frozen=True)
 class ChooseSizesPass(ModulePass):
     """Choose tile sizes, warps and pipeline stages by a cost model, or as told: choose-sizes{i=128 j=64}."""
@@ -143,4 +173,8 @@ class ChooseSizesPass(ModulePass):
             raise CompileError(f"choose-sizes: no kernel has the dim {', '.join(unknown)}")
         for kernel in kernels:
             assert kernel.schedule
+            if is_bound_to_sizes(kernel):
+                text = f"@{kernel.sym_name.data} names the edges of its tiles: it holds for its own sizes only"
+                emit(Remark(self.name, text, location_of(kernel), refused=True))
+                continue
             kernel.schedule = ScheduleAttr(choose(kernel, kernel.schedule.data, self.sizes))
