@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from flashlight_mlir.backend.triton import kernels
+from flashlight_mlir.backend.triton import KernelSource, kernels
 from flashlight_mlir.diagnostics import collect
 from flashlight_mlir.driver import parse, run_passes
 from flashlight_mlir.interpreters import evaluate
+from flashlight_mlir.runtime.aot import compile_many
 from flashlight_mlir.runtime.launch import Launcher
 
 X = "!tensor_ext.tensor<S, T : f32>"
@@ -161,3 +162,12 @@ def test_prints_what_the_tiled_level_says(name: str) -> None:
     (printed,) = kernels(module)
     (actual,) = Launcher(printed)(*xs)
     torch.testing.assert_close(actual.double(), expected.double(), rtol=1e-5, atol=1e-5)
+
+
+def test_compiles_for_real_gpus() -> None:
+    def printed(text: str) -> KernelSource:
+        module = parse(text)
+        run_passes(module, ["lower"])
+        return kernels(module)[0]
+
+    assert len(compile_many([printed(text) for text in PROGRAMS.values()], "sm_80")) == len(PROGRAMS)

@@ -234,11 +234,12 @@ class BodyPrinter:
         if kind in ("any", "all"):
             return f"tl.{'max' if kind == 'any' else 'min'}(tl.cast({value} != 0, tl.int32), {axis}) != 0"
         if kind in ("max", "min"):
-            return f"{self.call('a' + kind)}({value}, {axis})" if isinstance(element, AnyFloat) else f"tl.{kind}({value}, {axis})"
-        fn = "tl.sum" if kind == "sum" else self.call("prod")
-        if isinstance(element, SHORT):
+            fn = self.call(f"a{kind}") if isinstance(element, AnyFloat) else f"tl.{kind}"
+        else:
+            fn = "tl.sum" if kind == "sum" else self.call("prod")
+        if isinstance(element, SHORT):  # Triton would combine in 16 bits
             return f"tl.cast({fn}(tl.cast({value}, tl.float32), {axis}), tl.{dtype(element)})"
-        if isinstance(element, IntegerType):
+        if isinstance(element, IntegerType) and kind in ("sum", "prod"):
             return f"tl.cast({fn}(tl.cast({value}, tl.int64), {axis}), tl.{dtype(element)})"
         return f"{fn}({value}, {axis})"
 

@@ -10,7 +10,10 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from flashlight_mlir.backend.triton import KernelSource
@@ -56,19 +59,15 @@ def signature(kernel: KernelSource) -> tuple[dict[str, str], dict[str, Any], dic
 
 def compile_ahead(kernel: KernelSource, target: str = "sm_90") -> Compiled:
     """Compile for ``sm_80``, ``sm_90``, …; in another process where this one's Triton interprets."""
-    import triton
-
+    triton: Any = import_module("triton")
     if triton.knobs.runtime.interpret:
         return compile_many([kernel], target)[0]
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
     from flashlight_mlir.runtime.launch import compile_source
 
     types, constants, attrs = signature(kernel)
-    source = ASTSource(fn=compile_source(kernel.source, kernel.name), signature=types, constexprs=constants, attrs=attrs)
+    source = import_module("triton.compiler").ASTSource(fn=compile_source(kernel.source, kernel.name), signature=types, constexprs=constants, attrs=attrs)
     options = {"num_warps": kernel.warps, "num_stages": kernel.stages, "enable_fp_fusion": True}
-    out: Any = triton.compile(source, target=GPUTarget("cuda", int(target.removeprefix("sm_")), 32), options=options)
+    out: Any = triton.compile(source, target=import_module("triton.backends.compiler").GPUTarget("cuda", int(target.removeprefix("sm_")), 32), options=options)
     registers, spills = usage(out.asm["cubin"])
     ptx: str = out.asm["ptx"]
     return Compiled(
@@ -85,11 +84,7 @@ def compile_ahead(kernel: KernelSource, target: str = "sm_90") -> Compiled:
 
 def usage(cubin: bytes) -> tuple[int, int]:
     """Registers a thread, and bytes of local memory (spills), as cuobjdump reads them."""
-    import tempfile
-    from pathlib import Path
-
-    import triton
-
+    triton: Any = import_module("triton")
     tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.cubin"

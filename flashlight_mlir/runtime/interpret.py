@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 
 def patch() -> None:
     """Let the interpreter's scalars be loop bounds; harmless when repeated."""
-    from triton.runtime import interpreter
-
-    module: Any = interpreter
+    module: Any = import_module("triton.runtime.interpreter")
     original = module._patch_lang_tensor
     if getattr(original, "patched", False):
         return

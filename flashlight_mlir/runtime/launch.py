@@ -12,6 +12,7 @@ import hashlib
 import linecache
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from math import prod
 from typing import Any
 
@@ -83,8 +84,7 @@ def is_wide(params: Sequence[Tensor], tensors: Sequence[torch.Tensor], sizes: di
 
 def compile_source(source: str, name: str) -> Any:
     """The jitted kernel; its text is kept in ``linecache`` under its digest, for Triton and for tracebacks."""
-    import triton
-
+    triton: Any = import_module("triton")
     if triton.knobs.runtime.interpret:
         from flashlight_mlir.runtime.interpret import patch
 

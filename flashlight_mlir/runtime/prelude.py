@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportAttributeAccessIssue=false
 """Functions that printed kernels call where Triton has none, or one with other semantics. Copied into their source.
 
 Python's floor division and remainder, reductions that keep NaN, and elementary functions that are accurate near zero.

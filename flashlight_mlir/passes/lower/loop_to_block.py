@@ -46,7 +46,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Region
+from xdsl.ir import Block, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern, op_type_rewrite_pattern
 from xdsl.rewriter import InsertPoint
@@ -81,7 +81,7 @@ def heavy_last(kernel: KernelOp, dim: str) -> bool:
     def edge(a: Atom) -> bool:
         if isinstance(a, Name):
             return False
-        return (a.fn == "hi" and a.args[0].name == dim) or (isinstance(a, Call) and any(map(names_edge, a.args)))
+        return (a.fn == "hi" and a.args[0].name == dim) or any(map(names_edge, a.args))
 
     folds = (op for op in kernel.body.walk() if isinstance(op, FoldOp))
     return any(names_edge(high) for fold in folds for _, high in fold.ranges.values())
@@ -96,7 +96,7 @@ def place(em: Emitter) -> None:
     zero = em.index(Expr(()))
     grid = tiles(em.kernel)
     left = em.add(blk.ProgramOp()).result
-    bases = {}
+    bases: dict[str, SSAValue] = {}
     order = [d for d in grid if count(*grid[d]).constant != 1]
     order.sort(key=lambda d: not heavy_last(em.kernel, d))
     for k, dim in enumerate(reversed(order)):
@@ -149,7 +149,7 @@ class LowerKernel(RewritePattern):
             op.sym_name.data, op.inputs, grid or [Expr.of(1)], Region(body), op.outputs.types, plan.warps, plan.stages
         )
         new_op.location = op.location
-        rewriter.replace_op(op, new_op)
+        rewriter.replace(op, new_op)
 
 
 @dataclass(frozen=True)
