@@ -3,9 +3,9 @@
 // max(c x) = c max x;  exp(c x - c m) = exp2((c log₂e) x - (c log₂e) m)
 // CHECK-LABEL: @f
 // CHECK:       %[[x:.*]] = loop.load %X[b, j]
-// CHECK-NEXT:  %[[m:.*]] = loop.reduce max %[[x]] over [j]
 // CHECK-NEXT:  %[[k:.*]] = arith.constant 0.18033688011112042 : f64
 // CHECK-NEXT:  %[[a:.*]] = pointwise.mul %[[x]], %[[k]]
+// CHECK-NEXT:  %[[m:.*]] = loop.reduce max %[[x]] over [j]
 // CHECK-NEXT:  %[[u:.*]] = pointwise.mul %[[m]], %[[k]]
 // CHECK-NEXT:  %[[d:.*]] = pointwise.sub %[[a]], %[[u]]
 // CHECK-NEXT:  %{{.*}} = pointwise.exp2 %[[d]]
@@ -26,8 +26,8 @@ func.func @f(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B : f32>
 // A scale comes out of a select against -∞, so that the masked scores are what both the maximum and the exponential see.
 // CHECK-LABEL: @masked
 // CHECK:       %[[s:.*]] = pointwise.select %{{.*}}, %{{.*}}, %ninf
-// CHECK-NEXT:  %[[m:.*]] = loop.reduce max %[[s]] over [j]
 // CHECK:       pointwise.mul %[[s]]
+// CHECK:       loop.reduce max %[[s]] over [j]
 // CHECK:       pointwise.exp2
 func.func @masked(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B : f32> {
   %r = loop.kernel @k0(%X = %x) dims [b = B, j = 64] {
@@ -46,4 +46,41 @@ func.func @masked(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B :
     loop.store %5, 0[b]
   } : !tensor_ext.tensor<B : f32>
   func.return %r : !tensor_ext.tensor<B : f32>
+}
+
+// A fold carries its maximum as the rounded m·log₂e: scores and rescaling subtract that same number.
+// CHECK-LABEL: @carried
+// CHECK:       loop.fold over [j] in [0, T) (%[[m0:.*]] = %ninf : !loop.tile<b : f32>,
+// CHECK:       %[[r:.*]] = loop.reduce max %{{.*}} over [j]
+// CHECK-NEXT:  %[[u:.*]] = pointwise.mul %[[r]]
+// CHECK-NEXT:  %[[m1:.*]] = pointwise.max %[[m0]], %[[u]]
+// CHECK:       %[[d:.*]] = pointwise.sub %[[m0]], %[[m1]]
+// CHECK-NEXT:  pointwise.exp2 %[[d]]
+// CHECK:       loop.yield %[[m1]]
+// the maximum itself is the program's again
+// CHECK:       pointwise.mul %{{.*}}, %{{.*}} : !loop.tile<b : f32>
+// CHECK:       loop.store
+func.func @carried(%x: !tensor_ext.tensor<B, T : f32>) -> (!tensor_ext.tensor<B : f32>, !tensor_ext.tensor<B : f32>) {
+  %r, %t = loop.kernel @k0(%X = %x) dims [b = B, j = T] {
+    %c = arith.constant 0.125 : f64
+    %ninf = arith.constant 0xFFF0000000000000 : f64
+    %zero = arith.constant 0.0 : f64
+    %m, %l = loop.fold over [j] in [0, T) (%m0 = %ninf : !loop.tile<b : f32>, %l0 = %zero : !loop.tile<b : f32>) {
+      %0 = loop.load %X[b, j] : !loop.tile<b, j : f32>
+      %1 = pointwise.mul %0, %c : !loop.tile<b, j : f32>
+      %2 = loop.reduce max %1 over [j] : !loop.tile<b : f32>
+      %m1 = pointwise.max %m0, %2 : !loop.tile<b : f32>
+      %3 = pointwise.sub %1, %m1 : !loop.tile<b, j : f32>
+      %4 = pointwise.exp %3 : !loop.tile<b, j : f32>
+      %5 = loop.reduce sum %4 over [j] : !loop.tile<b : f32>
+      %6 = pointwise.sub %m0, %m1 : !loop.tile<b : f32>
+      %7 = pointwise.exp %6 : !loop.tile<b : f32>
+      %8 = pointwise.mul %l0, %7 : !loop.tile<b : f32>
+      %9 = pointwise.add %8, %5 : !loop.tile<b : f32>
+      loop.yield %m1, %9
+    }
+    loop.store %l, 0[b]
+    loop.store %m, 1[b]
+  } : !tensor_ext.tensor<B : f32>, !tensor_ext.tensor<B : f32>
+  func.return %r, %t : !tensor_ext.tensor<B : f32>, !tensor_ext.tensor<B : f32>
 }

@@ -19,11 +19,11 @@ After:
     func.func @f(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B : f32> {
       %r = loop.kernel @k0(%X = %x) dims [b = B, j = 64] {
         %0 = loop.load %X[b, j] : !loop.tile<b, j : f32>
-        %1 = loop.reduce max %0 over [j] : !loop.tile<b : f32>
-        %2 = arith.constant 0.18033688011112042 : f64
-        %3 = pointwise.mul %0, %2 : !loop.tile<b, j : f32>
-        %4 = pointwise.mul %1, %2 : !loop.tile<b : f32>
-        %5 = pointwise.sub %3, %4 : !loop.tile<b, j : f32>
+        %1 = arith.constant 0.18033688011112042 : f64
+        %2 = pointwise.mul %0, %1 : !loop.tile<b, j : f32>
+        %3 = loop.reduce max %0 over [j] : !loop.tile<b : f32>
+        %4 = pointwise.mul %3, %1 : !loop.tile<b : f32>
+        %5 = pointwise.sub %2, %4 : !loop.tile<b, j : f32>
         %6 = pointwise.exp2 %5 : !loop.tile<b, j : f32>
         %7 = loop.reduce sum %6 over [j] : !loop.tile<b : f32>
         loop.store %7, 0[b]
@@ -32,7 +32,8 @@ After:
     }
 
 With 0 < c < ∞: ``exp(a - b) = exp2(a·log₂e - b·log₂e)``, ``max(c·f) = c·max f``, and ``select(k, c·f, -∞) = c·select(k, f, -∞)``.
-The unit of a fold enters every exponential as the same rounded ``b·log₂e``, so accumulators and rescaling stay consistent.
+A fold carries its maximum as the rounded ``m·log₂e``, and scores and rescaling subtract that same number: an exponential at the
+maximum is 2⁰ up to the rounding of one product, and a unit that does not move rescales by exactly 1.
 Refuses when: a scale is no positive constant: it stays a multiply of its own.
 Source: law N3.
 """
@@ -40,12 +41,12 @@ Source: law N3.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite, log2, e
+from math import e, inf, isfinite, log2
 
 from xdsl.context import Context
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import FloatAttr, ModuleOp, f64
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
@@ -54,11 +55,13 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
+from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.common_subexpression_elimination import cse
+from xdsl.transforms.dead_code_elimination import region_dce
 
-from flashlight_mlir.dialects.loop import KernelOp, ReduceOp
+from flashlight_mlir.dialects.loop import FoldOp, KernelOp, ReduceOp, YieldOp
 from flashlight_mlir.dialects.loop.kernel import kernel_of
-from flashlight_mlir.dialects.pointwise import OPS, PointwiseOp, build, kind
+from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
 from flashlight_mlir.dialects.syntax import is_float
 
 LOG2E = log2(e)
@@ -88,7 +91,9 @@ class LiftFromSelect(RewritePattern):
     """``select(k, c·f, v) -> c · select(k, f, v)`` for v = 0 or ±∞."""
 
     @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: OPS["select"], rewriter: PatternRewriter) -> None:  # pyright: ignore
+    def match_and_rewrite(self, op: PointwiseOp, rewriter: PatternRewriter) -> None:
+        if kind(op) != "select":
+            return
         for at, other in ((1, 2), (2, 1)):
             found, fixed = scaled(op.args[at]), number(op.args[other])
             if found is None or fixed is None or (isfinite(fixed) and fixed != 0):
@@ -113,37 +118,110 @@ class LiftFromReduce(RewritePattern):
         rewriter.replace_matched_op([inner, build("mul", inner.result, found[1], order=list(kernel_of(op).dims))])
 
 
-class ToExp2(RewritePattern):
-    """``exp(a - b) -> exp2(a·log₂e - b·log₂e)``; scales of a and b are folded into the factor."""
+class Rescale:
+    """Values times log₂e, built where the values are defined; the state of a fold that enters an exponent is kept so scaled."""
 
-    @op_type_rewrite_pattern
-    def match_and_rewrite(self, op: OPS["exp"], rewriter: PatternRewriter) -> None:  # pyright: ignore
-        order = list(kernel_of(op).dims)
-        new: list[Operation] = []
+    def __init__(self, kernel: KernelOp):
+        self.order = list(kernel.dims)
+        self.scaled: dict[SSAValue, SSAValue] = {}
+        self.states: dict[tuple[FoldOp, int], None] = {}
 
-        def add(made: Operation) -> SSAValue:
-            made.location = op.location
-            new.append(made)
-            return made.results[0]
+    def of(self, value: SSAValue) -> SSAValue:
+        if value not in self.scaled:
+            self.scaled[value] = self._state(value) or self._build(value)
+        return self.scaled[value]
 
-        def convert(value: SSAValue) -> SSAValue:
-            constant, found = number(value), scaled(value)
-            if constant is not None:
-                return add(ConstantOp(FloatAttr(constant * LOG2E, f64)))
-            factor = LOG2E
-            if found is not None and (lifted := number(found[1])) is not None:
-                value, factor = found[0], lifted * LOG2E
-            return add(build("mul", value, add(ConstantOp(FloatAttr(factor, f64))), order=order))
+    def _state(self, value: SSAValue) -> SSAValue | None:
+        """The part of a fold's state that ``value`` is, now in units of log₂e."""
+        owner = value.owner
+        fold = owner if isinstance(owner, FoldOp) else owner.parent_op() if isinstance(owner, Block) else None
+        if not isinstance(fold, FoldOp) or not isinstance(value, OpResult | BlockArgument):
+            return None
+        k = value.index % len(fold.init)
+        if number(fold.init[k]) not in (inf, -inf):
+            return None
+        self.states[fold, k] = None
+        return value
 
-        inner = op.args[0].owner
-        if not is_float(op.result.type):
-            return
-        if isinstance(inner, PointwiseOp) and kind(inner) in ("sub", "add"):
-            power = add(build(inner.ROW.name, *map(convert, inner.args), order=order))
+    def _build(self, value: SSAValue) -> SSAValue:
+        op = value.owner
+        constant, found = number(value), scaled(value)
+        if constant is not None:
+            return self._after(value, ConstantOp(FloatAttr(constant * LOG2E, f64)))
+        if found is not None and (lifted := number(found[1])) is not None:
+            return self._times(value, found[0], lifted * LOG2E)
+        if isinstance(op, PointwiseOp) and kind(op) in ("max", "min"):
+            return self._after(value, build(op.ROW.name, *map(self.of, op.args), order=self.order))
+        if isinstance(op, PointwiseOp) and kind(op) == "select":
+            return self._after(value, build("select", op.args[0], *map(self.of, op.args[1:]), order=self.order))
+        return self._times(value, value, LOG2E)
+
+    def _times(self, at: SSAValue, value: SSAValue, factor: float) -> SSAValue:
+        constant = ConstantOp(FloatAttr(factor, f64))
+        return self._after(at, build("mul", value, constant.result, order=self.order), constant)
+
+    def _after(self, at: SSAValue, op: Operation, *before: Operation) -> SSAValue:
+        new = [*before, op]
+        for o in new:
+            o.location = at.owner.location if isinstance(at.owner, Operation) else o.location
+        if isinstance(at.owner, Operation):
+            Rewriter.insert_op(new, InsertPoint.after(at.owner))
         else:
-            power = convert(op.args[0])
-        add(build("exp2", power, order=order))
-        rewriter.replace_matched_op(new)
+            Rewriter.insert_op(new, InsertPoint.at_start(at.owner))
+        return op.results[0]
+
+    def settle(self) -> None:
+        """Make the folds carry the scaled state: yields are scaled, and other uses of it scaled back."""
+        done: set[tuple[FoldOp, int]] = set()
+        while pending := [s for s in self.states if s not in done]:
+            for fold, k in pending:
+                done.add((fold, k))
+                regions = [fold.body, *([fold.merge] if fold.merge else [])]
+                for region in regions:
+                    last = region.block.last_op
+                    assert last is not None
+                    last.operands[k] = self.of(last.operands[k])
+                args = [a for r in regions for a in r.block.args if a.index % len(fold.init) == k]
+                for value in (*args, fold.results[k]):
+                    self._scale_back(value)
+
+    def _scale_back(self, value: SSAValue) -> None:
+        mine = set(self.scaled.values())
+        uses = [
+            u for u in value.uses
+            if not isinstance(u.operation, YieldOp) and not (set(u.operation.results) & mine) and u.operation.name != "pointwise.exp2"
+            and not any(o.name == "pointwise.exp2" for r in u.operation.results for o in (w.operation for w in r.uses))
+        ]  # fmt: skip
+        if uses:
+            back = self._times(value, value, 1 / LOG2E)
+            for use in uses:
+                use.operation.operands[use.index] = back
+
+
+def to_exp2(kernel: KernelOp) -> None:
+    """``exp(a ± b) -> exp2(a·log₂e ± b·log₂e)`` everywhere in the kernel."""
+    rescale = Rescale(kernel)
+    for op in list(kernel.body.walk()):
+        if not isinstance(op, PointwiseOp) or kind(op) != "exp" or not is_float(op.result.type):
+            continue
+        inner = op.args[0].owner
+        new: list[Operation] = []
+        if isinstance(inner, PointwiseOp) and kind(inner) in ("sub", "add"):
+            new.append(build(inner.ROW.name, *map(rescale.of, inner.args), order=rescale.order))
+            power = new[0].results[0]
+        else:
+            power = rescale.of(op.args[0])
+        new.append(build("exp2", power, order=rescale.order))
+        for o in new:
+            o.location = op.location
+        Rewriter.replace_op(op, new)
+    for op in list(kernel.body.walk()):  # x = ±∞ iff x·log₂e is
+        if isinstance(op, PointwiseOp) and kind(op) in ("eq", "ne"):
+            for at, other in ((0, 1), (1, 0)):
+                if op.args[at] in rescale.scaled and number(op.args[other]) in (inf, -inf):
+                    op.operands[at] = rescale.of(op.args[at])
+                    break
+    rescale.settle()
 
 
 @dataclass(frozen=True)
@@ -153,8 +231,10 @@ class Exp2Pass(ModulePass):
     name = "exp2"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        patterns: list[RewritePattern] = [LiftFromSelect(), LiftFromReduce(), ToExp2()]
-        for kernel in op.walk():
+        patterns: list[RewritePattern] = [LiftFromSelect(), LiftFromReduce()]
+        for kernel in list(op.walk()):
             if isinstance(kernel, KernelOp):
                 PatternRewriteWalker(GreedyRewritePatternApplier(patterns, dce_enabled=True)).rewrite_region(kernel.body)
+                to_exp2(kernel)
+                region_dce(kernel.body)
                 cse(kernel)
