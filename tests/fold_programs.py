@@ -129,6 +129,8 @@ PROGRAMS = (
         "n = mul x r; v = load V; o = contract n v j", "o[ie]", 2, 0),
     FoldProgram("guarded rows", f"s0 = load X; y = load Y; k0 = gt y 1.0; s = select k0 s0 -inf; {WEIGHTS};"
         "seen = reduce any k0 j; z = select seen n 0.0; v = load V; o = contract z v j", "o[ie]", 4, 1),
+    FoldProgram("logit of a label", f"s = load X; {WEIGHTS}; g = log n; b = index j - i; k0 = eq b #0; z = select k0 g 0.0;"
+        "o = reduce sum z j", "o[i]", 4, 1),
     FoldProgram("rows", f"s = load X; {WEIGHTS}", "n[ij]", 2, 1, folds=2),
     FoldProgram("normalised rows", "x = load X; a = reduce sum x j; mu = mul a 0.0588235294117647; c = sub x mu;"
         "c2 = mul c c; b = reduce sum c2 j; vr = mul b 0.0588235294117647; ve = add vr 0.00001; r = rsqrt ve;"
@@ -175,6 +177,7 @@ SINGLE = {
     "D3-max": "s = load X; y = load Y; a = reduce sum s j; k = gt a 0.0; z = select k s y; o = reduce max z j",
     "D2-right": f"{_P}; y = load Y; z = add p y; v = load V; o = contract v z j",
     "D1-right": f"{_P}; l = reduce sum p j; z = div p l; v = load V; o = contract v z j",
+    "S2-exp": f"{_P}; a = reduce sum p j; h = add s a; z = mul p h; o = reduce sum z j",
     "D2-sum": f"{_P}; y = load Y; z = add p y; o = reduce sum z j",
     "D4-max-down": "s = load X; a = reduce sum s j; z = sub s a; p = exp z; q = neg p; o = reduce max q j",
     "D4-min-up": "s = load X; a = reduce sum s j; z = add s a; o = reduce min z j",

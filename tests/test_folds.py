@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 from fold_programs import PROGRAMS, SIZES, FoldProgram, module
-from levels import assert_same, random_inputs
+from levels import assert_same
 from xdsl.dialects.builtin import ModuleOp
 
 from flashlight_mlir.diagnostics import Remark, collect

@@ -45,6 +45,8 @@ LAWS: tuple[Law, ...] = (
     Law("S2-exp", "sum(exp(w - max(w)) ** p * (w + u) ** n * y)",
         "moments(w - max(w), max(w) + u, n, exp(w - max(w)) ** p * y)",
         ("blind(w)", "free(u)", "natural(n)", "loose(w, u)"), can_cancel=True),
+    Law("S2-max", "sum((w - max(w) + u) ** n * y)", "moments(w - max(w), u, n, y)",
+        ("blind(w)", "free(u)", "natural(n)"), can_cancel=True),
     Law("S2", "sum((w + u) ** n * y)", "moments(w - mean(w), mean(w) + u, n, y)",
         ("blind(w)", "free(u)", "natural(n)", "loose(w, u)"), can_cancel=True),
     # reductions

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import FloatAttr, IndexType, IntegerAttr, f64, i1
-from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
+from xdsl.ir import Attribute, Block, BlockArgument, Operation, OpResult, SSAValue
 
 from flashlight_mlir.analysis.terms import Pool, Term
 from flashlight_mlir.dialects.loop import ContractOp, ReduceOp
@@ -62,6 +62,8 @@ class Emitter:
             origin = self.pool.origin.get(t)
             if origin is not None and new.name_hint is None:
                 new.name_hint = origin.name_hint
+            if isinstance(origin, OpResult) and isinstance(new, OpResult):
+                new.op.location = origin.op.location
             values[t] = new
         return values[t]
 
@@ -105,10 +107,8 @@ class Emitter:
                 v, c = self.number(abs(c), k), 1 if c > 0 else -1
             elif abs(c) != 1:
                 v = self.op("mul", v, self.number(abs(c), k), k=k)
-            if total is None:
-                total = v if c > 0 else self.op("neg", v, k=k)
-            else:
-                total = self.op("add" if c > 0 else "sub", total, v, k=k)
+            first = v if c > 0 or total is not None else self.op("neg", v, k=k)
+            total = first if total is None else self.op("add" if c > 0 else "sub", total, v, k=k)
         assert total is not None
         return total
 
