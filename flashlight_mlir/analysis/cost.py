@@ -115,5 +115,3 @@ class Choice:
             f"fused it is computed {factor:.3g} times ({self.again * 1e6:.3g} µs more), "
             f"stored it takes {self.bytes / 2**20:.3g} MiB ({self.stored * 1e6:.3g} µs)"
         )
-
-

@@ -133,7 +133,7 @@ class RaiseContractions(RewritePattern):
             result = product([result, *(v if is_number_like(v) else _wide(v, order, add) for v in outer)])
         if element_of(result.type) != element:
             add(build("cast", result, to=element, order=order))
-        rewriter.replace_matched_op(new)
+        rewriter.replace(op, new)
 
 
 def is_number_like(value: SSAValue) -> bool:

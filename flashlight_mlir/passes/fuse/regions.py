@@ -14,9 +14,9 @@ from flashlight_mlir.dialects import tensor_ext as T
 from flashlight_mlir.dialects.loop import ContractOp, ReduceOp, dims_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
 from flashlight_mlir.expr import Expr
+from flashlight_mlir.passes.fuse.merge_dims import find_merges
 from flashlight_mlir.passes.fuse.naming import dim_roles
 from flashlight_mlir.passes.fuse.substitution import Substitution
-from flashlight_mlir.passes.fuse.merge_dims import find_merges
 
 VIEWS = T.ReshapeOp | T.TransposeOp | T.SliceOp | T.BroadcastOp
 FUSIBLE = VIEWS | T.ReduceOp | T.ContractOp | T.ConcatOp | T.PadOp | T.TakeOp | T.IotaOp | PointwiseOp | ConstantOp
@@ -38,8 +38,8 @@ def peel(value: SSAValue) -> SSAValue:
 
 def core(value: SSAValue) -> SSAValue:
     """The computed value behind views and casts."""
-    while isinstance(value.owner, VIEWS) or kind(value.owner) == "cast":
-        value = value.owner.operands[0]  # pyright: ignore[reportAttributeAccessIssue]
+    while isinstance(op := value.owner, Operation) and (isinstance(op, VIEWS) or kind(op) == "cast"):
+        value = op.operands[0]
     return value
 
 
@@ -113,7 +113,7 @@ def forced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAVa
         if not isinstance(op, T.ContractOp) or not made.plain(op):
             continue
         a, b, out = op.maps
-        sizes = dict(zip((*a, *b), (*op.lhs.type.shape, *op.rhs.type.shape), strict=True))
+        sizes = dict(zip((*a, *b), (*T.type_of(op.lhs).shape, *T.type_of(op.rhs).shape), strict=True))
         long = [x for x in sizes if x not in out and not is_whole(sizes[x])]
         if not long:
             continue

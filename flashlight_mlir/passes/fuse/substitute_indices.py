@@ -50,6 +50,7 @@ from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse.naming import name_dims
 from flashlight_mlir.passes.fuse.substitution import Substitution
 
+
 def emit_group(group: GroupOp, block: Block, names: list[str], order: dict[str, Expr] | None) -> Substitution:
     """The group's results as loop ops in an emitter that loads from ``block``'s arguments."""
     args = dict(zip(group.body.block.args, block.args, strict=True))
@@ -81,7 +82,7 @@ class SubstituteIndices(RewritePattern):
         emit_group(op, block, names, order)
         kernel = KernelOp(op.sym_name.data, op.inputs, order, Region(block), op.outputs.types)
         kernel.location = op.location
-        rewriter.replace_matched_op(kernel)
+        rewriter.replace(op, kernel)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from flashlight_mlir.dialects import tensor_ext as T
 from flashlight_mlir.dialects.loop import ContractOp, IndexOp, LoadOp, ReduceOp, StoreOp, dims_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
-from flashlight_mlir.dialects.syntax import element_of, is_float, is_number
+from flashlight_mlir.dialects.syntax import element_of, is_float
 from flashlight_mlir.expr import Bounds, Expr
 from flashlight_mlir.passes.fuse import views
 from flashlight_mlir.passes.fuse.views import ZERO, Index
@@ -201,9 +201,7 @@ class Substitution:
     def _compare(self, name: str, entry: Expr | SSAValue, limit: Expr) -> SSAValue | None:
         """The predicate, or None where it always holds."""
         if isinstance(entry, Expr):
-            holds = (
-                (entry - limit).is_nonnegative(self.bounds) if name == "ge" else entry.is_below(limit, self.bounds)
-            )
+            holds = (entry - limit).is_nonnegative(self.bounds) if name == "ge" else entry.is_below(limit, self.bounds)
             if holds:
                 return None
             return self.pointwise(name, self.index_value(entry), self.index_value(limit))
@@ -241,7 +239,8 @@ class Substitution:
         return self._cast(value, op.result.type.element_type)
 
     def _is_one(self, value: SSAValue) -> bool:
-        return isinstance(value.owner, ConstantOp) and getattr(value.owner.value, "value").data == 1
+        number = value.owner.value if isinstance(value.owner, ConstantOp) else None
+        return isinstance(number, FloatAttr | IntegerAttr) and number.value.data == 1
 
     def _contract(self, op: T.ContractOp, index: Index, mask: SSAValue | None) -> SSAValue:
         a, b, out = op.maps
