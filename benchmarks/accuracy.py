@@ -3,6 +3,7 @@
     python benchmarks/accuracy.py [--json FILE]
 
 Every program in examples/, in bf16, f16 and f32, over several lengths and kinds of data. A row that breaks a bound is printed.
+Where eager overflows a 16-bit intermediate and float64 does not, a finite result of ours counts as right.
 Claim 1: mean error <= 1.1 x eager's + u/8 (1.5 x in f32), max error <= 2 x eager's + u, u the rounding of the reference.
 """
 
@@ -44,7 +45,7 @@ def data(kind: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
             case "equal":
                 return torch.full_like(a, 0.5)
             case "offset":
-                return a + 1e4 if a.dtype == torch.float32 else a + 100
+                return a + 100 if a.dtype == torch.float16 else a + 1e4
             case _:
                 return a
 
@@ -57,9 +58,11 @@ def listed(x: Any) -> list[torch.Tensor]:
 
 def bounds(ours: torch.Tensor, eager: torch.Tensor, reference: torch.Tensor) -> str | None:
     """What is broken, or None."""
+    overflow = ~torch.isfinite(eager) & torch.isfinite(reference.to(eager.dtype))
     for test in (torch.isnan, torch.isinf):
-        if not torch.equal(test(ours), test(eager)):
-            return f"{test.__name__} differs at {(test(ours) != test(eager)).sum().item()} of {ours.numel()}"
+        differ = (test(ours) != test(eager)) & ~(overflow & torch.isfinite(ours))
+        if differ.any():
+            return f"{test.__name__} differs at {differ.sum().item()} of {ours.numel()}"
     finite = torch.isfinite(eager) & torch.isfinite(reference)
     if not finite.any():
         return None
@@ -91,7 +94,10 @@ def check(program: Program, dtype: torch.dtype, sizes: dict[str, int]) -> list[d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", help="write every row to this file")
+    parser.add_argument("--part", default="0/1", help="k/n: every n-th case from the k-th, to run several processes")
     options = parser.parse_args()
+    part, parts = map(int, options.part.split("/"))
+    case = 0
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}")
     results: list[dict[str, Any]] = []
     for program in programs():
@@ -99,6 +105,9 @@ def main() -> None:
         lengths = (1000, 100, 17, 1) if "length" in names else (None,)
         for dtype in (torch.bfloat16, torch.float16, torch.float32):
             for length in lengths:
+                case += 1
+                if case % parts != part:
+                    continue
                 sizes = {"length": length} if length else {}
                 if "d" in names and length == 100:
                     sizes["d"] = 80
