@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from xdsl.ir import SSAValue
@@ -34,9 +34,8 @@ def call(b: Builder, sizes: Sizes, target: Any, args: tuple[Any, ...], kwargs: M
 
     def spell(x: Any) -> str:
         match x:
-            case SSAValue() | Number():
-                value: Value = x
-                operands.append(b.tensor(value))
+            case _ if isinstance(x, (SSAValue, Number)):
+                operands.append(b.tensor(cast(Value, x)))
                 return f"%{len(operands) - 1}"
             case Expr():
                 if " mod " in str(x) or "(" in str(x).replace("floordiv", ""):

@@ -13,7 +13,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import sympy  # pyright: ignore[reportMissingTypeStubs]
 import torch
@@ -31,7 +31,7 @@ from flashlight_mlir.diagnostics import CompileError, location_of
 from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.frontend import aten_create, aten_index, aten_linear, aten_pointwise, aten_reductions, aten_views
-from flashlight_mlir.frontend.builder import Builder, Number
+from flashlight_mlir.frontend.builder import Builder, Number, Value
 from flashlight_mlir.frontend.calls import call
 from flashlight_mlir.frontend.dtypes import element
 from flashlight_mlir.frontend.handlers import HANDLERS, Context, Unsupported
@@ -331,7 +331,7 @@ class _Importer:
                 if not isinstance(value, SSAValue | Number):
                     raise CompileError("the function returns a size: only tensors and constants are supported")
                 results.append(("result", len(values)))
-                values.append(self.b.tensor(value))
+                values.append(self.b.tensor(cast(Value, value)))
             else:
                 results.append(("value", node))
         self.b.emit_last(ReturnOp(*values))
