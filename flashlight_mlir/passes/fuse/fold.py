@@ -2,24 +2,54 @@
 
 Before:
 
-    %m = loop.reduce max %s over [j] : !loop.tile<i : f32>
-    %x = pointwise.sub %s, %m : !loop.tile<i, j : f32>
-    %p = pointwise.exp %x : !loop.tile<i, j : f32>
-    %l = loop.reduce sum %p over [j] : !loop.tile<i : f32>
+    func.func @f(%x: !tensor_ext.tensor<S, T : f32>) -> !tensor_ext.tensor<S : f32> {
+      %r = loop.kernel @k(%X = %x) dims [i = S, j = T] {
+        %s = loop.load %X[i, j] : !loop.tile<i, j : f32>
+        %m = loop.reduce max %s over [j] : !loop.tile<i : f32>
+        %c = pointwise.sub %s, %m : !loop.tile<i, j : f32>
+        %p = pointwise.exp %c : !loop.tile<i, j : f32>
+        %l = loop.reduce sum %p over [j] : !loop.tile<i : f32>
+        %g = pointwise.log %l : !loop.tile<i : f32>
+        %o = pointwise.add %g, %m : !loop.tile<i : f32>
+        loop.store %o, 0[i]
+      } : !tensor_ext.tensor<S : f32>
+      func.return %r : !tensor_ext.tensor<S : f32>
+    }
 
 After:
 
-    %m, %l = loop.fold over [j] in [0, S) (%m0 = %ninf : !loop.tile<i : f32>, %l0 = %zero : !loop.tile<i : f32>) {
-      %c = loop.reduce max %s over [j] : !loop.tile<i : f32>
-      %m1 = pointwise.max %m0, %c : !loop.tile<i : f32>
-      %none = pointwise.eq %m1, %ninf : !loop.tile<i : i1>
-      %g = pointwise.select %none, %zero, %m1 : !loop.tile<i : f32>
-      %d = pointwise.sub %m0, %g : !loop.tile<i : f32>
-      %a = pointwise.exp %d : !loop.tile<i : f32>
-      ...                                        // p in the new unit g
-      %l1 = l0 * a + sum p
+    …
+    %m, %l = loop.fold over [j] in [0, T) (%m0 = %1 : !loop.tile<i : f32>, %l0 = %0 : !loop.tile<i : f32>) {
+      %s = loop.load %X[i, j] : !loop.tile<i, j : f32>
+      %2 = loop.reduce max %s over [j] : !loop.tile<i : f32>
+      %m1 = pointwise.max %m0, %2 : !loop.tile<i : f32>
+      %3 = pointwise.eq %m1, %1 : !loop.tile<i : i1>
+      %4 = pointwise.select %3, %0, %m1 : !loop.tile<i : f32>
+      %c = pointwise.sub %s, %4 : !loop.tile<i, j : f32>
+      %p = pointwise.exp %c : !loop.tile<i, j : f32>
+      %5 = loop.reduce sum %p over [j] : !loop.tile<i : f32>
+      %6 = pointwise.sub %m0, %4 : !loop.tile<i : f32>
+      %7 = pointwise.exp %6 : !loop.tile<i : f32>
+      %8 = pointwise.mul %l0, %7 : !loop.tile<i : f32>
+      %l1 = pointwise.add %8, %5 : !loop.tile<i : f32>
       loop.yield %m1, %l1
-    } combine (%mA, %lA), (%mB, %lB) { ... }
+    } combine (%mA, %lA), (%mB, %lB) {
+      %9 = pointwise.max %mA, %mB : !loop.tile<i : f32>
+      %10 = pointwise.eq %9, %1 : !loop.tile<i : i1>
+      %11 = pointwise.select %10, %0, %9 : !loop.tile<i : f32>
+      %12 = pointwise.sub %mA, %11 : !loop.tile<i : f32>
+      %13 = pointwise.exp %12 : !loop.tile<i : f32>
+      %14 = pointwise.mul %lA, %13 : !loop.tile<i : f32>
+      %15 = pointwise.sub %mB, %11 : !loop.tile<i : f32>
+      %16 = pointwise.exp %15 : !loop.tile<i : f32>
+      %17 = pointwise.mul %lB, %16 : !loop.tile<i : f32>
+      %18 = pointwise.add %14, %17 : !loop.tile<i : f32>
+      loop.yield %9, %18
+    }
+    %g = pointwise.log %l : !loop.tile<i : f32>
+    %o = pointwise.add %g, %m : !loop.tile<i : f32>
+    loop.store %o, 0[i]
+    …
 
 What the laws do not separate, and stores of values over the dim, become further loops that recompute their inputs.
 Refuses when a value is wanted outside of any loop over its dims (two reductions that each see the other's dim).

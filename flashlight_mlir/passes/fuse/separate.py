@@ -2,21 +2,33 @@
 
 Before:
 
-    %m = loop.reduce max %s over [j] : !loop.tile<i : f32>
-    %c = pointwise.sub %s, %m : !loop.tile<i, j : f32>
-    %p = pointwise.exp %c : !loop.tile<i, j : f32>
-    %l = loop.reduce sum %p over [j] : !loop.tile<i : f32>
-    %n = pointwise.div %p, %l : !loop.tile<i, j : f32>
-    %o = loop.contract %n, %v over [j] : !loop.tile<i, e : f32>
+    func.func @f(%x: !tensor_ext.tensor<S, T : f32>, %y: !tensor_ext.tensor<T, 64 : f32>) -> !tensor_ext.tensor<S, 64 : f32> {
+      %r = loop.kernel @k(%X = %x, %Y = %y) dims [i = S, j = T, e = 64] {
+        %s = loop.load %X[i, j] : !loop.tile<i, j : f32>
+        %v = loop.load %Y[j, e] : !loop.tile<j, e : f32>
+        %m = loop.reduce max %s over [j] : !loop.tile<i : f32>
+        %c = pointwise.sub %s, %m : !loop.tile<i, j : f32>
+        %p = pointwise.exp %c : !loop.tile<i, j : f32>
+        %l = loop.reduce sum %p over [j] : !loop.tile<i : f32>
+        %n = pointwise.div %p, %l : !loop.tile<i, j : f32>
+        %o = loop.contract %n, %v over [j] : !loop.tile<i, e : f32>
+        loop.store %o, 0[i, e]
+      } : !tensor_ext.tensor<S, 64 : f32>
+      func.return %r : !tensor_ext.tensor<S, 64 : f32>
+    }
 
 After:
 
+    …
     %m = loop.reduce max %s over [j] : !loop.tile<i : f32>
     %c = pointwise.sub %s, %m : !loop.tile<i, j : f32>
     %p = pointwise.exp %c : !loop.tile<i, j : f32>
+    %v = loop.load %Y[j, e] : !loop.tile<j, e : f32>
+    %o = loop.contract %p, %v over [j] : !loop.tile<i, e : f32>
     %l = loop.reduce sum %p over [j] : !loop.tile<i : f32>
-    %a = loop.contract %p, %v over [j] : !loop.tile<i, e : f32>
-    %o = pointwise.div %a, %l : !loop.tile<i, e : f32>
+    %o_1 = pointwise.div %o, %l : !loop.tile<i, e : f32>
+    loop.store %o_1, 0[i, e]
+    …
 
 Now ``l`` and ``a`` see the maximum only as the unit of ``exp(s - m)``, and one pass over j can compute all three (``fold``).
 
