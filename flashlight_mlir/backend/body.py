@@ -12,7 +12,6 @@ from xdsl.dialects.builtin import (
     FloatAttr,
     IndexType,
     IntegerAttr,
-    IntegerType,
     i1,
     i64,
 )
@@ -57,7 +56,7 @@ class BodyPrinter:
     def __init__(self, kernel: blk.KernelOp, symbols: Sequence[str]):
         self.kernel = kernel
         self.sizes = {s: f"z{k}" for k, s in enumerate(symbols)}
-        self.pointers = {arg: k for k, arg in enumerate(kernel.block.args)}
+        self.pointers: dict[SSAValue, int] = {arg: k for k, arg in enumerate(kernel.block.args)}
         self.names: dict[SSAValue, str] = {}
         self.constants: set[SSAValue] = set()
         self.used: set[str] = set()
@@ -239,7 +238,7 @@ class BodyPrinter:
             fn = "tl.sum" if kind == "sum" else self.call("prod")
         if isinstance(element, SHORT):  # Triton would combine in 16 bits
             return f"tl.cast({fn}(tl.cast({value}, tl.float32), {axis}), tl.{dtype(element)})"
-        if isinstance(element, IntegerType) and kind in ("sum", "prod"):
+        if kind in ("sum", "prod") and not isinstance(element, AnyFloat | IndexType):
             return f"tl.cast({fn}(tl.cast({value}, tl.int64), {axis}), tl.{dtype(element)})"
         return f"{fn}({value}, {axis})"
 

@@ -13,6 +13,7 @@ from xdsl.dialects.builtin import (
     Float64Type,
     IndexType,
     IntegerType,
+    i1,
 )
 from xdsl.ir import Attribute
 
@@ -27,8 +28,9 @@ SHORT = (Float16Type, BFloat16Type)
 
 def dtype(element: Attribute) -> str:
     """``float32``, ``int64``, …; an ``index`` is an int32."""
-    if isinstance(element, IntegerType) and element.width.data in (1, 8, 16, 32, 64):
-        return f"int{element.width.data}"
+    for width in (1, 8, 16, 32, 64):
+        if element == IntegerType(width):
+            return f"int{width}"
     if isinstance(element, IndexType):
         return "int32"
     if type(element) in DTYPES:
@@ -60,7 +62,7 @@ class Spelling:
     def of(self, element: Attribute) -> str | None:
         if isinstance(element, AnyFloat):
             return self.float
-        if isinstance(element, IntegerType) and element.width.data == 1:
+        if element == i1:
             return self.bool
         return self.int
 

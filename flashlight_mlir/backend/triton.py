@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -139,7 +139,7 @@ def print_kernel(kernel: blk.KernelOp, number: int = 0) -> KernelSource:
     text = f"@triton.jit\ndef {name}({params}):\n" + "\n".join(f"    {line}" for line in lines) + "\n"
     check(text, frozenset(prelude()))
     full = f"{HEADER}{helpers(printer.used)}\n\n{text}"
-    return KernelSource(**{**source.__dict__, "source": full})
+    return replace(source, source=full)
 
 
 def kernels(module: ModuleOp) -> list[KernelSource]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IndexType, IntegerAttr, StringAttr, f32, i64
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, IndexType, IntegerAttr, IntegerType, StringAttr, f32, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -170,7 +170,7 @@ class ExpandOp(_BlockOp):
 
     name = "block.expand"
     source = operand_def()
-    axes = prop_def(DenseArrayBase)
+    axes = prop_def(DenseArrayBase[IntegerType])
 
     def __init__(self, source: SSAValue, axes: Sequence[int]):
         super().__init__(

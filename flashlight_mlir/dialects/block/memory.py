@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import DenseArrayBase, IndexType, IntegerAttr, i1, i64
+from xdsl.dialects.builtin import DenseArrayBase, IndexType, IntegerAttr, IntegerType, i1, i64
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
     AttrSizedOperandSegments,
@@ -48,7 +48,7 @@ class _AccessOp(IRDLOperation):
     scalars = var_operand_def()
     lanes = var_operand_def()
     mask = opt_operand_def()
-    lane_axes = prop_def(DenseArrayBase)
+    lane_axes = prop_def(DenseArrayBase[IntegerType])
     irdl_options = (AttrSizedOperandSegments(as_property=True),)
 
     @property

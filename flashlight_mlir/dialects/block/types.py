@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import DenseArrayBase, i64
+from xdsl.dialects.builtin import DenseArrayBase, IntegerType, i64
 from xdsl.ir import Attribute, ParametrizedAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
@@ -22,7 +22,7 @@ class BlockType(ParametrizedAttribute, Shaped):
     """Sizes are powers of two; an axis of size 1 repeats where a larger one meets it."""
 
     name = "block.tile"
-    sizes: DenseArrayBase
+    sizes: DenseArrayBase[IntegerType]
     element_type: Attribute
 
     @property

@@ -67,7 +67,7 @@ def is_multiple(expr: Expr, size: int, tiles: Mapping[str, tuple[int, Expr]]) ->
         if a.fn in ("min", "max"):
             return all(is_multiple(x, size, tiles) for x in a.args)
         name = a.args[0].name
-        if a.fn in ("lo", "hi") and name in tiles:
+        if a.fn in ("lo", "hi") and name is not None and name in tiles:
             tile, extent = tiles[name]
             whole = extent.constant is not None and extent.constant % size == 0
             return tile % size == 0 and (a.fn == "lo" or whole)

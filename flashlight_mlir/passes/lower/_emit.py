@@ -54,8 +54,8 @@ class Emitter:
     def constant(self, value: float, element: Attribute) -> SSAValue:
         if isinstance(element, AnyFloat):
             return self.once(("constant", str(value), element), ConstantOp(FloatAttr(float(value), element)))
-        assert isinstance(element, IntegerType | IndexType)
-        return self.once(("constant", value, element), ConstantOp(IntegerAttr(int(value), element)))
+        attribute = IntegerAttr(int(value), element) if isinstance(element, IndexType) else IntegerAttr(int(value), width(element))
+        return self.once(("constant", value, element), ConstantOp(attribute))
 
     def pointwise(self, name: str, *args: SSAValue, to: Attribute | None = None) -> SSAValue:
         return self.once((name, *args, to), pointwise.build(name, *args, to=to))
@@ -135,5 +135,10 @@ def identity(kind: str, element: Attribute) -> float:
         return float("-inf") if kind == "max" else float("inf")
     if element == i1:
         return 0 if kind == "max" else 1
-    width = element.width.data if isinstance(element, IntegerType) else 32
-    return -(2 ** (width - 1)) if kind == "max" else 2 ** (width - 1) - 1
+    bits = 32 if isinstance(element, IndexType) else width(element)
+    return -(2 ** (bits - 1)) if kind == "max" else 2 ** (bits - 1) - 1
+
+
+def width(element: Attribute) -> int:
+    """Bits of an integer type."""
+    return next(n for n in (1, 8, 16, 32, 64) if element == IntegerType(n))
