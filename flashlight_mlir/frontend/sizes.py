@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import sympy  # pyright: ignore[reportMissingTypeStubs]
 import torch
@@ -73,7 +73,7 @@ class Sizes:
                 return product
             case _:
                 pass
-        fn = _FUNCTIONS.get(cast(Any, e).__class__)
+        fn = _FUNCTIONS.get(e.__class__)
         if fn is None:
             raise CompileError(f"the size {e} is no polynomial, quotient, remainder, min or max of sizes")
         return call(fn, tuple(self._convert(a) for a in e.args))
