@@ -5,6 +5,7 @@ A body is written without types (``p = exp x``); ``module`` infers them and spel
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import dataclass
 
@@ -184,3 +185,26 @@ SINGLE = {
     "D4-min-down": "s = load X; a = reduce sum s j; z = sub s a; p = exp z; q = neg p; o = reduce min q j",
 }
 """A program for each row that the table does not use."""
+
+
+def random_program(seed: int) -> str:
+    """A body of random ops and reductions over j, some of which no law separates; its result is ``o[i]``."""
+    rng = random.Random(seed)
+    lines, wide, narrow = ["x = load X", "y = load Y", "g = load G"], ["x", "y"], ["g"]
+    for n in range(rng.randint(4, 12)):
+        v, a, choice = f"v{n}", rng.choice(wide[-4:]), rng.random()
+        if choice < 0.28:
+            lines.append(f"{v} = reduce {rng.choice(['sum', 'max', 'min'])} {a} j")
+            narrow.append(v)
+            continue
+        if choice < 0.5:
+            lines.append(f"{v} = {rng.choice(['exp', 'neg', 'abs', 'sigmoid', 'tanh'])} {a}")
+        elif choice < 0.62:
+            other = rng.choice(["0.0", "-1.0", rng.choice(wide)])
+            lines += [f"k{n} = gt {rng.choice(wide)} 0.0", f"{v} = select k{n} {a} {other}"]
+        else:
+            b = rng.choice([*wide, *narrow[-3:], *narrow[-3:], "2.0", "-0.5"])
+            op = rng.choice(["add", "sub", "mul", "sub", "mul" if b in wide else "div"])
+            lines.append(f"{v} = {op} {a} {b}")
+        wide.append(v)
+    return "; ".join([*lines, f"o = reduce {rng.choice(['sum', 'max'])} {wide[-1]} j"])

@@ -6,7 +6,7 @@ import random
 
 import pytest
 import torch
-from fold_programs import PROGRAMS, SIZES, FoldProgram, module
+from fold_programs import PROGRAMS, SIZES, FoldProgram, module, random_program
 from levels import assert_same
 from xdsl.dialects.builtin import ModuleOp
 
@@ -114,3 +114,14 @@ def test_the_log_of_an_empty_sum_is_minus_infinity() -> None:
     inputs[0][0] = -torch.inf
     _, after, _ = folded(program)
     assert evaluate(after, inputs, chunks="one")[0][0] == -torch.inf
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_programs(seed: int) -> None:
+    program = FoldProgram("random", random_program(seed), "o[i]")
+    before, after, _ = folded(program)
+    inputs = [x * 0.5 for x in inputs_of(program, seed)]
+    expected = evaluate(before, inputs)[0]
+    for chunks in (None, 3, random.Random(seed)):
+        found = evaluate(after, inputs, chunks=chunks)[0]
+        torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9, equal_nan=True)
