@@ -59,6 +59,6 @@ def name_dims(emitter: Substitution) -> tuple[list[str], dict[str, Expr]]:
             if roles[d] == role and d not in names:
                 names[d] = next(n for n in _spell(POOLS[role]) if n not in taken)
                 taken.add(names[d])
-    used = frozenset().union(*map(carried, emitter.block.ops))
+    used = {d for op in emitter.block.ops for d in carried(op)}
     order = sorted((d for d in emitter.dims if d in used), key=lambda d: RANK.index(roles[d]))
     return [names[d] for d in emitter.dims], {names[d]: emitter.dims[d] for d in order}

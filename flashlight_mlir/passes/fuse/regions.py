@@ -16,10 +16,14 @@ from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse.merge_dims import find_merges
 from flashlight_mlir.passes.fuse.naming import dim_roles
-from flashlight_mlir.passes.fuse.substitution import Substitution
+from flashlight_mlir.passes.fuse.substitution import Substitution, TooLarge
 
 VIEWS = T.ReshapeOp | T.TransposeOp | T.SliceOp | T.BroadcastOp
 FUSIBLE = VIEWS | T.ReduceOp | T.ContractOp | T.ConcatOp | T.PadOp | T.TakeOp | T.IotaOp | PointwiseOp | ConstantOp
+
+
+MOST_OPS = 1000
+"""A kernel's flat body has at most so many ops."""
 
 
 def fusible(op: object) -> bool:
@@ -51,6 +55,12 @@ class Plan:
     kernels: list[list[SSAValue]] = field(default_factory=list[list[SSAValue]])
     cuts: dict[SSAValue, None] = field(default_factory=dict[SSAValue, None])
     remarks: list[Remark] = field(default_factory=list[Remark])
+    settled: dict[object, tuple[SSAValue, Remark] | None] = field(default_factory=dict[object, "tuple[SSAValue, Remark] | None"])
+    sharing: dict[object, bool] = field(default_factory=dict[object, bool])
+
+    def key(self, roots: Sequence[SSAValue]) -> object:
+        """What a decision on a kernel of ``roots`` depends on."""
+        return tuple(roots), frozenset(self.region(roots)[1])
 
     def is_leaf(self, value: SSAValue, roots: Iterable[SSAValue] = ()) -> bool:
         """Loaded rather than computed."""
@@ -87,8 +97,13 @@ class Plan:
     def emitter(self, roots: Sequence[SSAValue]) -> Substitution:
         """The flat body of a kernel of ``roots``."""
         emitter = Substitution(lambda v: v if self.is_leaf(v, roots) else None)
-        for number, root in enumerate(roots):
-            emitter.root(root, number)
+        emitter.limit = MOST_OPS
+        try:
+            for number, root in enumerate(roots):
+                emitter.root(root, number)
+        except TooLarge:
+            discard(emitter)
+            raise
         return emitter
 
 
@@ -183,12 +198,41 @@ def priced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAVa
     return None
 
 
+def choose(made: Plan, root: SSAValue) -> tuple[SSAValue, Remark] | None:
+    """The next value to cut in the kernel of ``root``."""
+    try:
+        emitter = made.emitter([root])
+    except TooLarge:
+        early = [v for v in candidates(made, root) if isinstance(v.owner, T.ContractOp | T.ReduceOp)]
+        deep = [v for v in early if isinstance(v.owner, T.ContractOp) and not made.plain(v.owner)] or early
+        if not deep:
+            return None
+        text = f"a producer is stored: the kernel would have more than {MOST_OPS} ops"
+        return deep[-1], Remark("form-kernels", text, location_of(deep[-1].owner))
+    found = next((f for cut in (forced_cut, nested_cut, priced_cut) if (f := cut(made, root, emitter))), None)
+    discard(emitter)
+    return found
+
+
 def share(made: Plan, a: Sequence[SSAValue], b: SSAValue) -> bool:
     """Once merged, the parallel dims are the same but for short or reduced ones, and no root waits for another."""
     roots = [*a, b]
     if any(reaches(leaf, other) for r in roots for leaf in made.region([r])[1] for other in roots if other is not r):
         return False
-    emitter = made.emitter(roots)
+    key = made.key(roots)
+    if key not in made.sharing:
+        made.sharing[key] = _alike(made, roots)
+    return made.sharing[key]
+
+
+def _alike(made: Plan, roots: Sequence[SSAValue]) -> bool:
+    leaves = [set(made.region([r])[1]) for r in roots]
+    if any(not leaves[-1] & other for other in leaves[:-1]):
+        return False
+    try:
+        emitter = made.emitter(roots)
+    except TooLarge:
+        return False
     names = find_merges(list(emitter.block.ops), emitter.dims)
     inner = {names.get(d, d) for d in reduced(emitter)}
     discard(emitter)
@@ -222,9 +266,8 @@ def _decide(made: Plan, wanted: Sequence[SSAValue]) -> bool:
     for root in sorted(roots, key=lambda r: _position(made.block, r), reverse=True):
         if not made.worthy(root):
             continue
-        emitter = made.emitter([root])
-        found = next((f for cut in (forced_cut, nested_cut, priced_cut) if (f := cut(made, root, emitter))), None)
-        discard(emitter)
+        found = made.settled.get(key) if (key := made.key([root])) in made.settled else choose(made, root)
+        made.settled[key] = found
         if found:
             made.cuts[found[0]] = None
             made.remarks.append(found[1])

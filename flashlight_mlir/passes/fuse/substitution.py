@@ -24,6 +24,10 @@ ONE = Expr.of(1)
 Key = tuple[SSAValue, Index, SSAValue | None]
 
 
+class TooLarge(Exception):
+    """A body of more ops than any kernel should have."""
+
+
 class Substitution:
     """Emits loop ops into ``block``; ``leaf`` says where a value that is not computed here is loaded from.
 
@@ -45,6 +49,8 @@ class Substitution:
         self.cache: dict[Key, SSAValue] = {}
         self.constants: dict[Attribute, SSAValue] = {}
         self.origin: Operation | None = None
+        self.limit: int | None = None
+        self.count = 0
 
     @property
     def bounds(self) -> Bounds:
@@ -68,6 +74,9 @@ class Substitution:
         if self.origin is not None:
             op.location = self.origin.location
         self.block.add_op(op)
+        self.count += 1
+        if self.limit is not None and self.count > self.limit:
+            raise TooLarge
         return op.results[0]
 
     def pointwise(self, name: str, *args: SSAValue, to: Attribute | None = None) -> SSAValue:
