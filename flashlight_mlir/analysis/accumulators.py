@@ -56,10 +56,9 @@ def lower(context: Context, t: Term, units: list[tuple[Unit, int]]) -> Term:
     """``t`` with the power of each ``w - unit`` set to the number given."""
     pool = context.pool
     (body,) = t.args
-    for unit, n in units:
-        difference = pool.add(unit.w, pool.neg(unit.term))
-        old = {base: k for base, k in context.factors(body)}
-        body = pool.mul(body, pool.pow(difference, n - old.get(difference, 0)))
+    wanted = {pool.add(unit.w, pool.neg(unit.term)): n for unit, n in units}
+    rest = [pool.pow(base, n) for base, n in context.factors(body) if base not in wanted]
+    body = pool.mul(*rest, *(pool.pow(base, n) for base, n in wanted.items()))
     if body.value is not None:
         return pool.reduce("sum", pool.one(t.over), t.over)
     return rebuild(pool, t, [body])

@@ -203,7 +203,7 @@ def build(p: Pattern, env: Bindings, context: Context) -> Term:
         case "moments":  # sum((a + b) ** n * y), powers of b in front
             a, b, n, y = args()
             count = int(_number(n))
-            parts = [(comb(count, k), k, _reduce(context, "sum", pool.mul(pool.pow(a, k), y))) for k in range(count + 1)]
+            parts = [(comb(count, k), k, reduced(context, "sum", pool.mul(pool.pow(a, k), y))) for k in range(count + 1)]
             return pool.add(*(pool.mul(pool.num(c), pool.pow(b, count - k), s) for c, k, s in parts))
         case "exp":
             (x,) = args()
@@ -211,13 +211,14 @@ def build(p: Pattern, env: Bindings, context: Context) -> Term:
         case "contract":
             return pool.make("contract", args(), env["@"].data)
         case _ if p.op in REDUCTIONS and len(p.args) == 1:
-            return _reduce(context, p.op, *args())
+            return reduced(context, p.op, *args())
         case _:
             return pool.make(p.op, args())
 
 
-def _reduce(context: Context, kind: str, f: Term) -> Term:
-    if f.value is None:
+def reduced(context: Context, kind: str, f: Term) -> Term:
+    """A reduction of ``f``, which may not vary."""
+    if f.dims.intersection(context.over):
         return context.pool.reduce(kind, f, context.over)
     count = context.pool.reduce("sum", context.pool.one(context.over), context.over)  # N2: an extent is a sum of ones
     return context.pool.mul(f, count) if kind == "sum" else f

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
 
 from flashlight_mlir.analysis import facts
-from flashlight_mlir.analysis.patterns import REDUCTIONS, Bindings, Law, Matcher, build, parse, rebuild
+from flashlight_mlir.analysis.patterns import REDUCTIONS, Bindings, Law, Matcher, build, parse, rebuild, reduced
 from flashlight_mlir.analysis.terms import Pool, Term
 from flashlight_mlir.dialects.pointwise import ROWS
 from flashlight_mlir.dialects.syntax import is_float
@@ -124,6 +124,8 @@ class Context:
         """The first row that applies."""
         context = self
         if t.op in ("reduce", "contract"):
+            if t.op == "reduce" and t.data[0] in REDUCTIONS and not t.args[0].dims.intersection(t.over):  # type: ignore[index]
+                return reduced(replace(self, over=t.over, memo={}), t.data[0], t.args[0])  # type: ignore[index]
             if all(map(self.blind, t.args)):
                 return None
             if t.over != self.over:
@@ -158,6 +160,8 @@ class Context:
         for r in t.below:
             if r in self.early or self.streamed.intersection(r.over) != ours:
                 continue
+            if not set(r.over) <= frozenset().union(*(a.dims for a in r.args)):
+                raise Refused(r, "nothing varies over the dim any more")
             for side in r.args:
                 for base, n in self.factors(side):
                     if not self.mixed(base):

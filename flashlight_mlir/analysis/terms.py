@@ -12,7 +12,7 @@ from functools import reduce as _fold
 
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f32
-from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from flashlight_mlir.dialects.loop import ContractOp, IndexOp, ReduceOp, dims_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp
@@ -133,6 +133,10 @@ class Pool:
         if constant == 0:
             return self.num(0)
         parts = sorted(self.pow(base, n) for base, n in powers.items() if n)
+        for base, n in powers.items():
+            if not n:  # x / x is not 1 where x is 0 or NaN
+                parts += [base, self.pow(base, -1)]
+        parts.sort()
         if constant != 1 or not parts:
             parts.insert(0, self.num(constant))
         return parts[0] if len(parts) == 1 else self.make("product", parts)

@@ -120,6 +120,8 @@ class Emitter:
             if p.value is None:
                 mask = p.op == "cast" and self._is_mask(p)
                 (masks if mask else bottoms if p.op == "power" and p.data == -1 else tops).append(p)  # type: ignore[operator]
+        if not tops and not bottoms:  # numbers alone would be f64
+            tops, masks = masks[:1], masks[1:]
         values = [self.value(p) for p in tops]
         if abs(c) != 1 or not values:
             values.append(self.number(abs(c), k))
