@@ -9,19 +9,21 @@ p.evaluate(q, k, v, stage="fuse")  # that level, in float64
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import torch
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.func import FuncOp
 
 from flashlight_mlir.diagnostics import Remark, collect, emit
 from flashlight_mlir.dialects.loop import KernelOp
 from flashlight_mlir.dialects.syntax import element_of
 from flashlight_mlir.driver import context, parse, run_passes
 from flashlight_mlir.frontend.fx import Argument, Imported, import_function
-from flashlight_mlir.host import execute, interpret, interpreted, launchers
+from flashlight_mlir.host import Host, interpret, interpreted
 from flashlight_mlir.interpreters import Chunks, entry, evaluate, size_bindings
+from flashlight_mlir.interpreters.frame import value_of
 from flashlight_mlir.interpreters.pointwise import dtype_of
 from flashlight_mlir.program import Intermediate, Kernel, intermediates, stored_bytes, summary
 
@@ -81,9 +83,10 @@ class Program:
         self.name, self.target, self.ir = name, target, ir
         self.remarks: list[Remark] = list(remarks)
         self._module, self._imported = module, imported
-        self._launchers = launchers(module)
+        self._host = Host(module)
+        self._accepted: set[Hashable] = set()
         self.kernels: list[Kernel] = [
-            Kernel(k.title, k.source, dims.get(k.title, {})) for k in (launcher.kernel for launcher in self._launchers.values())
+            Kernel(k.title, k.source, dims.get(k.title, {})) for k in (launcher.kernel for launcher in self._host.launchers.values())
         ]
         self.intermediates: list[Intermediate] = intermediates(entry(module))
 
@@ -95,7 +98,7 @@ class Program:
                 emit(Remark("run", text, hint="move the inputs to a GPU, or set TRITON_INTERPRET=1"))
             self.remarks += [r for r in remarks if r not in self.remarks]
             return self._structured(evaluate(parse(self.ir["import"]), tensors, native=True))
-        return self._structured(execute(self._module, tensors, self._launchers))
+        return self._structured(self._host(tensors))
 
     def evaluate(self, *inputs: Any, stage: str = "import", chunks: Chunks = None) -> Any:
         """What the IR of a stage means: in float64 on the CPU; ``lower`` runs the kernels in Triton's interpreter."""
@@ -113,7 +116,7 @@ class Program:
         return stored_bytes(entry(parse(self.ir["import"])), bound), stored_bytes(func, bound)
 
     def _tensors(self, inputs: Sequence[Any]) -> list[torch.Tensor]:
-        """The tensors among the inputs, checked against what the trace assumed."""
+        """The tensors among the inputs, checked against what the trace assumed (once for each set of sizes)."""
         func = entry(self._module)
         arguments: list[Argument] = list(self._imported.arguments)
         tensors: list[Any] = self._imported.flatten(*inputs)
@@ -127,6 +130,13 @@ class Program:
                 raise ValueError(f"{self.name}: {a.name} should be {wanted}, is {x.dtype}")
             elif x.device != device:
                 raise ValueError(f"{self.name}: {a.name} is on {x.device}, another input on {device}")
+        key = tuple((x.shape, x.dtype, x.device) for x in tensors)
+        if key not in self._accepted:
+            self._check_sizes(func, tensors, arguments)
+            self._accepted.add(key)
+        return [x.detach() for x in tensors]
+
+    def _check_sizes(self, func: FuncOp, tensors: Sequence[torch.Tensor], arguments: Sequence[Argument]) -> None:
         try:
             sizes = size_bindings(func, tensors, [a.name for a in arguments])
         except ValueError as error:
@@ -135,7 +145,9 @@ class Program:
             n = sizes.get(name, low)
             if n < (low if low > 2 else 0) or (high is not None and n > high):
                 raise ValueError(f"{self.name}: {name} should be from {low} to {high or 'any size'}, is {n}")
-        return [x.detach() for x in tensors]
+        for left, right in self._imported.relations:
+            if value_of(left, sizes) != value_of(right, sizes):
+                raise ValueError(f"{self.name}: the trace assumed {left} = {right}, which {sizes} breaks")
 
     def _structured(self, outputs: list[torch.Tensor]) -> Any:
         return self._imported.pack(outputs)

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -21,7 +21,7 @@ from flashlight_mlir.backend.triton import print_kernel
 from flashlight_mlir.dialects.block import KernelOp
 from flashlight_mlir.driver import parse
 from flashlight_mlir.interpreters import Frame, entry, interpreter, run, size_bindings
-from flashlight_mlir.runtime.launch import Launcher
+from flashlight_mlir.runtime.launch import PLANS, Launcher
 
 
 @register_impls
@@ -48,22 +48,31 @@ def interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
-def execute(
-    module: ModuleOp, inputs: Sequence[torch.Tensor], kernels: Mapping[KernelOp, Launcher] | None = None
-) -> list[torch.Tensor]:
-    """Run a lowered module; ``kernels`` are its ``launchers``, if they are there already."""
-    func = entry(module)
-    device = inputs[0].device if inputs else torch.device("cpu")
-    frame = Frame(size_bindings(func, inputs), native=True, device=device)
-    launches = Launches(launchers(module) if kernels is None else kernels, device)
-    return run(interpreter(module, frame, launches), func, inputs, native=True)
+class Host:
+    """A lowered module, ready to be called; what the sizes of a call decide is kept for the next one."""
+
+    def __init__(self, module: ModuleOp):
+        self.module, self.func = module, entry(module)
+        self.launchers = launchers(module)
+        self._ready: dict[Hashable, Interpreter] = {}
+
+    def __call__(self, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Run it on tensors of the function's types; ValueError where they do not fit."""
+        key = tuple((x.shape, x.device) for x in inputs)
+        if key not in self._ready:
+            device = inputs[0].device if inputs else torch.device("cpu")
+            frame = Frame(size_bindings(self.func, inputs), native=True, device=device)
+            if len(self._ready) >= PLANS:
+                self._ready.clear()
+            self._ready[key] = interpreter(self.module, frame, Launches(self.launchers, device))
+        return run(self._ready[key], self.func, inputs, native=True)
 
 
 def interpret(text: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     """Run the text of a lowered module in Triton's interpreter, in another process unless this one is set to."""
     inputs = [x.detach().cpu() for x in inputs]
     if interpreted():
-        return execute(parse(text), inputs)
+        return Host(parse(text))(inputs)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "program.pt"
         torch.save({"text": text, "inputs": inputs}, path)
@@ -80,7 +89,7 @@ def interpret(text: str, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 def main() -> None:
     path = Path(sys.argv[1])
     program = torch.load(path, weights_only=True)
-    torch.save({"outputs": execute(parse(program["text"]), program["inputs"])}, path)
+    torch.save({"outputs": Host(parse(program["text"]))(program["inputs"])}, path)
 
 
 if __name__ == "__main__":

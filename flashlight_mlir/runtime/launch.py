@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import linecache
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import prod
@@ -23,6 +23,9 @@ from flashlight_mlir.expr import Atom, Expr, Name
 
 LIMIT = 2**26
 """Sizes up to here, and offsets inside a tile up to 2**31, use 32-bit arithmetic (see ``_dims.is_small``)."""
+
+PLANS = 256
+"""Calls of different shapes and strides that a launcher remembers."""
 
 DTYPES: dict[str, torch.dtype] = {
     "int1": torch.bool,
@@ -96,39 +99,60 @@ def compile_source(source: str, name: str) -> Any:
     return namespace[name]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What the shapes and strides of a call decide: checked and computed once for each of them."""
+
+    shapes: list[list[int]]
+    programs: int
+    sizes: list[int]
+    wide: bool
+
+
 @dataclass
 class Launcher:
     """A kernel that can be called; compiled when it is first."""
 
     kernel: KernelSource
     fn: Any = field(default=None, repr=False)
+    plans: dict[Hashable, Plan] = field(default_factory=dict[Hashable, Plan], repr=False)
 
     def __call__(self, *tensors: torch.Tensor, device: torch.device | None = None) -> list[torch.Tensor]:
         """Run the kernel; the results are new contiguous tensors."""
         k = self.kernel
-        sizes = bind(k.inputs, tensors, k.title)
         device = tensors[0].device if tensors else device or torch.device("cpu")
+        key = tuple((t.shape, t.stride(), t.dtype, t.device) for t in tensors)
+        plan = self.plans.get(key)
+        if plan is None:
+            if len(self.plans) >= PLANS:
+                self.plans.clear()
+            plan = self.plans[key] = self._plan(tensors, device)
+        outputs = [torch.empty(s, dtype=DTYPES[o.dtype], device=device) for s, o in zip(plan.shapes, k.outputs, strict=True)]
+        if plan.programs == 0 or all(o.numel() == 0 for o in outputs):
+            return outputs
+        if self.fn is None:
+            self.fn = compile_source(k.source, k.name)
+        args: list[Any] = []
+        for t in (*tensors, *outputs):
+            args += [t, *t.stride()]
+        args += plan.sizes
+        self.fn[(plan.programs,)](*args, WIDE=plan.wide, num_warps=k.warps, num_stages=k.stages, enable_fp_fusion=True)
+        return outputs
+
+    def _plan(self, tensors: Sequence[torch.Tensor], device: torch.device) -> Plan:
+        k = self.kernel
+        sizes = bind(k.inputs, tensors, k.title)
         if any(t.device != device for t in tensors):
             raise ShapeError(f"{k.title}: arguments are on different devices")
         if missing := [s for s in k.symbols if s not in sizes]:
             raise ShapeError(f"{k.title}: no argument tells the size {', '.join(missing)}")
         shapes = [[evaluate(e, sizes) for e in o.shape] for o in k.outputs]
-        outputs = [torch.empty(s, dtype=DTYPES[o.dtype], device=device) for s, o in zip(shapes, k.outputs, strict=True)]
         programs = prod(evaluate(e, sizes) for e in k.grid)
-        if programs == 0 or all(o.numel() == 0 for o in outputs):
-            return outputs
         if programs >= 2**31:
             raise ShapeError(f"{k.title}: {programs} programs do not fit one launch")
-        if self.fn is None:
-            self.fn = compile_source(k.source, k.name)
-        every = [*tensors, *outputs]
-        args: list[Any] = []
-        for t in every:
-            args += [t, *t.stride()]
-        wide = is_wide((*k.inputs, *k.outputs), every, sizes)
-        args += [sizes[s] for s in k.symbols]
-        self.fn[(programs,)](*args, WIDE=wide, num_warps=k.warps, num_stages=k.stages, enable_fp_fusion=True)
-        return outputs
+        outputs = [torch.empty(s, dtype=DTYPES[o.dtype], device="meta") for s, o in zip(shapes, k.outputs, strict=True)]
+        wide = is_wide((*k.inputs, *k.outputs), (*tensors, *outputs), sizes)
+        return Plan(shapes, programs, [sizes[s] for s in k.symbols], wide)
 
 
 def load(kernel: KernelSource) -> Callable[..., list[torch.Tensor]]:
