@@ -9,6 +9,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "merge-dims",
         "raise-contractions",
         "widen",
+        "narrow-indices",
         "canonicalize",
         "cse",
         "online-softmax",
