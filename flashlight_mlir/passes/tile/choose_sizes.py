@@ -58,6 +58,8 @@ REGISTER_ELEMENTS = 48 * 1024
 """f32 elements that a program of 8 warps holds in registers: 256 threads of some 192 registers each."""
 SHARED_BYTES = 200 * 1024
 """Shared memory that the pipelined loads of a program may take (sm_90 has 227 KiB)."""
+STAGES = 3
+"""Chunks in flight in a pipelined loop."""
 VECTOR_ELEMENTS = 4096
 """Elements of the largest value in a kernel without contractions."""
 
@@ -88,6 +90,12 @@ def footprint(kernel: KernelOp, sizes: dict[str, int]) -> int:
     return max(states, default=0) + max(values, default=0)
 
 
+def widest(kernel: KernelOp, sizes: dict[str, int]) -> int:
+    """The longest row of an accumulator: chunks as long as that keep the two products of a step alike."""
+    states = [t for op in kernel.body.walk() if isinstance(op, FoldOp) for t in op.outputs.types]
+    return max((sizes[dims_of(t)[-1]] for t in states if dims_of(t)), default=1)
+
+
 def streamed_bytes(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int]) -> int:
     """Bytes that one chunk of the streamed loads takes in shared memory."""
     total = 0
@@ -115,6 +123,10 @@ def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int]) -> Schedu
         else:
             largest = 1 if plan.dim not in tiled else (64 if full_precision else 128) if contracts else VECTOR_ELEMENTS
             sizes[plan.dim] = max(16 if contracts and largest > 1 else 1, min(extent, largest))
+    for dim in (p.dim for p in schedule.plans if p.role == "stream" and contracts and not full_precision):
+        wider = sizes | {dim: min(2 * sizes[dim], widest(kernel, sizes))}
+        if wider[dim] > sizes[dim] and STAGES * streamed_bytes(kernel, schedule, wider) <= SHARED_BYTES:
+            sizes = wider
     sizes |= {d: s for d, s in told.items() if d in sizes}
     limit = REGISTER_ELEMENTS if contracts else VECTOR_ELEMENTS
     smallest = 16 if contracts else 1
@@ -123,7 +135,7 @@ def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int]) -> Schedu
         largest = max(free, key=lambda d: sizes[d])
         sizes[largest] //= 2
     warps = 8 if contracts and max((sizes[d] for d in tiled), default=1) >= 128 else 4
-    stages = 3
+    stages = STAGES
     while stages > 1 and stages * streamed_bytes(kernel, schedule, sizes) > SHARED_BYTES:
         stages -= 1
     stages = stages if any(p.role == "stream" for p in schedule.plans) and contracts else 2
