@@ -90,10 +90,10 @@ def footprint(kernel: KernelOp, sizes: dict[str, int]) -> int:
     return max(states, default=0) + max(values, default=0)
 
 
-def widest(kernel: KernelOp, sizes: dict[str, int]) -> int:
+def widest(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int]) -> int:
     """The longest row of an accumulator: chunks as long as that keep the two products of a step alike."""
-    states = [t for op in kernel.body.walk() if isinstance(op, FoldOp) for t in op.outputs.types]
-    return max((sizes[dims_of(t)[-1]] for t in states if dims_of(t)), default=1)
+    states = [dims_of(t) for op in kernel.body.walk() if isinstance(op, FoldOp) for t in op.outputs.types]
+    return max((sizes[d] for dims in states for d in dims if schedule.role(d) == "whole"), default=1)
 
 
 def streamed_bytes(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int]) -> int:
@@ -124,7 +124,7 @@ def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int]) -> Schedu
             largest = 1 if plan.dim not in tiled else (64 if full_precision else 128) if contracts else VECTOR_ELEMENTS
             sizes[plan.dim] = max(16 if contracts and largest > 1 else 1, min(extent, largest))
     for dim in (p.dim for p in schedule.plans if p.role == "stream" and contracts and not full_precision):
-        wider = sizes | {dim: min(2 * sizes[dim], widest(kernel, sizes))}
+        wider = sizes | {dim: min(2 * sizes[dim], widest(kernel, schedule, sizes))}
         if wider[dim] > sizes[dim] and STAGES * streamed_bytes(kernel, schedule, wider) <= SHARED_BYTES:
             sizes = wider
     sizes |= {d: s for d, s in told.items() if d in sizes}
