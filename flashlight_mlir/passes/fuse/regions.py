@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from xdsl.dialects.arith import ConstantOp
@@ -11,7 +11,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from flashlight_mlir.analysis.cost import Choice, bytes_of, cone, is_whole, programs, seconds
 from flashlight_mlir.diagnostics import Remark, location_of
 from flashlight_mlir.dialects import tensor_ext as T
-from flashlight_mlir.dialects.loop import ContractOp, ReduceOp, dims_of
+from flashlight_mlir.dialects.loop import ContractOp, IndexOp, ReduceOp, dims_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse.merge_dims import find_merges
@@ -184,9 +184,29 @@ def candidates(made: Plan, root: SSAValue) -> list[SSAValue]:
     return out
 
 
+def distinct(ops: Sequence[Operation], names: Mapping[str, str]) -> list[Operation]:
+    """One op of those that become the same when dims are renamed (what merge-dims and cse leave)."""
+    number: dict[SSAValue, object] = {}
+    seen: dict[object, int] = {}
+    kept: list[Operation] = []
+    rename = {d: Expr.of(n) for d, n in names.items()}
+    for op in ops:
+        index = [str(e.substitute(rename)) for e in getattr(op, "index", ()) if isinstance(e, Expr)]
+        expr = str(op.expr.data.substitute(rename)) if isinstance(op, IndexOp) else ""
+        dims = [names.get(d, d) for d in op.dims] if isinstance(op, ReduceOp | ContractOp) else []
+        rest = [str(v) for k, v in op.properties.items() if k not in ("indices", "over", "expr")]
+        key = (op.name, *(number.get(v, v) for v in op.operands), *index, expr, *dims, *rest)
+        if key not in seen:
+            seen[key] = len(seen)
+            kept.append(op)
+        number |= {result: seen[key] for result in op.results}
+    return kept
+
+
 def priced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
     """A producer that is dearer to compute again than to store."""
     ops, trips = list(emitter.block.ops), grid(emitter)
+    ops = distinct(ops, find_merges(ops, emitter.dims))
     for value in candidates(made, root):
         needed = cone(emitter.instances(value))
         fused = seconds((op for op in ops if op in needed), emitter.dims, trips)
