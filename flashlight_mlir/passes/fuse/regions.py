@@ -22,7 +22,7 @@ VIEWS = T.ReshapeOp | T.TransposeOp | T.SliceOp | T.BroadcastOp
 FUSIBLE = VIEWS | T.ReduceOp | T.ContractOp | T.ConcatOp | T.PadOp | T.TakeOp | T.IotaOp | PointwiseOp | ConstantOp
 
 
-MOST_OPS = 1000
+MOST_OPS = 300
 """A kernel's flat body has at most so many ops."""
 
 
@@ -205,9 +205,11 @@ def distinct(ops: Sequence[Operation], names: Mapping[str, str]) -> list[Operati
 
 def priced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
     """A producer that is dearer to compute again than to store."""
+    if not (found := candidates(made, root)):
+        return None
     ops, trips = list(emitter.block.ops), grid(emitter)
     ops = distinct(ops, find_merges(ops, emitter.dims))
-    for value in candidates(made, root):
+    for value in found:
         needed = cone(emitter.instances(value))
         fused = seconds((op for op in ops if op in needed), emitter.dims, trips)
         alone = made.emitter([value])
