@@ -2,6 +2,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
+# Without a GPU, torch's own index has a build without CUDA; `make setup TORCH_INDEX=https://pypi.org/simple` asks for the other.
+TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),https://pypi.org/simple,https://download.pytorch.org/whl/cpu)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lit update-filecheck
@@ -12,10 +14,12 @@ help: ## print this list
 setup: $(VENV)/.installed ## create .venv with everything that tests and tools need
 
 $(VENV)/.installed: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/pip install '$(TORCH)'
-	$(BIN)/pip install -e '.[dev]'
-	touch $@
+	@echo 'installing torch and the tools into $(VENV): a few minutes the first time'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/pip install -q --retries 1 --index-url '$(TORCH_INDEX)' '$(TORCH)' \
+		|| $(BIN)/pip install -q '$(TORCH)'
+	@$(BIN)/pip install -q -e '.[dev]'
+	@touch $@
 
 demo: setup ## eager attention, level by level, down to the kernel
 	$(BIN)/flashlight-demo
