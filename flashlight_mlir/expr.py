@@ -83,9 +83,7 @@ class Expr:
         return self + -Expr.of(other)
 
     def __mul__(self, other: Expr | int) -> Expr:
-        return Expr.total(
-            (tuple(sorted((*m, *n), key=str)), c * d) for m, c in self.terms for n, d in Expr.of(other).terms
-        )
+        return Expr.total((tuple(sorted((*m, *n), key=str)), c * d) for m, c in self.terms for n, d in Expr.of(other).terms)
 
     @property
     def constant(self) -> int | None:
@@ -212,8 +210,10 @@ class Expr:
 
 
 def _atom_nonnegative(atom: Atom) -> bool:
-    return isinstance(atom, Name) or atom.fn in ("lo", "hi", "mod") or all(
-        c >= 0 and all(map(_atom_nonnegative, m)) for a in atom.args for m, c in a.terms
+    return (
+        isinstance(atom, Name)
+        or atom.fn in ("lo", "hi", "mod")
+        or all(c >= 0 and all(map(_atom_nonnegative, m)) for a in atom.args for m, c in a.terms)
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from flashlight_mlir.expr import Atom, Bounds, Call, Expr, Name, call
 
-I, J, S, T = (Expr.of(n) for n in ("i", "j", "S", "T"))
+I, J, S, T = (Expr.of(n) for n in ("i", "j", "S", "T"))  # noqa: E741
 BOUNDS: Bounds = {"i": T, "j": S, "g": Expr.of(8)}
 G = Expr.of("g")
 
@@ -90,7 +90,13 @@ exprs = st.recursive(
 )
 points = st.tuples(st.integers(1, 9), st.integers(1, 9)).flatmap(
     lambda s: st.fixed_dictionaries(
-        {"S": st.just(s[0]), "T": st.just(s[1]), "i": st.integers(0, s[1] - 1), "j": st.integers(0, s[0] - 1), "g": st.integers(0, 7)}
+        {
+            "S": st.just(s[0]),
+            "T": st.just(s[1]),
+            "i": st.integers(0, s[1] - 1),
+            "j": st.integers(0, s[0] - 1),
+            "g": st.integers(0, 7),
+        }
     )
 )
 

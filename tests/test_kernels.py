@@ -58,7 +58,10 @@ def test_lengths(d: int, group: int, dtype: str, causal: bool) -> None:
 def test_strides_change_between_calls() -> None:
     run = Launcher(lowered(attention()))
     for order in ((0, 1, 2, 3), (1, 0, 2, 3), (2, 1, 0, 3), (3, 2, 1, 0)):
-        args = [x.permute(order).contiguous().permute(torch.tensor(order).argsort().tolist()) for x in inputs(33, 64, 2, 1, torch.float16)]
+        args = [
+            x.permute(order).contiguous().permute(torch.tensor(order).argsort().tolist())
+            for x in inputs(33, 64, 2, 1, torch.float16)
+        ]
         (o,) = run(*args)
         assert (o.double() - reference(*args, False)).abs().max() < 2e-3
 
@@ -128,7 +131,10 @@ ELEMENTARY = {
 @pytest.mark.parametrize("name", ELEMENTARY)
 def test_elementary_functions(name: str) -> None:
     generator = torch.Generator().manual_seed(0)
-    x = torch.cat([torch.randn(200, generator=generator) * s for s in (1e-6, 1e-2, 1.0, 20.0)] + [torch.tensor([0.5, 1.5, 2.5, -0.5, float("nan")])])
+    x = torch.cat(
+        [torch.randn(200, generator=generator) * s for s in (1e-6, 1e-2, 1.0, 20.0)]
+        + [torch.tensor([0.5, 1.5, 2.5, -0.5, float("nan")])]
+    )
     (y,) = Launcher(lowered(unary(name, "f32")))(x)
     expected = ELEMENTARY[name](x.double()).float()
     torch.testing.assert_close(y, expected, rtol=1e-6, atol=1e-37, equal_nan=True)
@@ -171,11 +177,15 @@ func.func @f(%x: !tensor_ext.tensor<S, {d} : {dtype}>) -> !tensor_ext.tensor<S :
 
 
 @pytest.mark.parametrize("size", [1, 4])
-@pytest.mark.parametrize(("kind", "dtype"), [(k, t) for k in ("sum", "prod", "max", "min") for t in ("f32", "i64")] + [("any", "i1"), ("all", "i1")])
+@pytest.mark.parametrize(
+    ("kind", "dtype"), [(k, t) for k in ("sum", "prod", "max", "min") for t in ("f32", "i64")] + [("any", "i1"), ("all", "i1")]
+)
 def test_reductions_ignore_what_is_beyond(kind: str, dtype: str, size: int) -> None:
     x = torch.arange(35).reshape(5, 7) % 11 - 15
     x = (x % 3 == 0) if dtype == "i1" else x.to(DTYPES[dtype])
-    expected = {"max": torch.amax, "min": torch.amin, "sum": torch.sum, "prod": torch.prod, "any": torch.any, "all": torch.all}[kind](x, 1)
+    expected = {"max": torch.amax, "min": torch.amin, "sum": torch.sum, "prod": torch.prod, "any": torch.any, "all": torch.all}[
+        kind
+    ](x, 1)
     (y,) = Launcher(lowered(reduction(kind, dtype, size, 7)))(x)
     torch.testing.assert_close(y, expected)
     if dtype == "f32":
@@ -207,7 +217,9 @@ def test_literals() -> None:
     assert list(map(literal, values)) == ["0.1", "(-0.0)", "1e-45", 'float("inf")', 'float("-inf")', 'float("nan")', "7", "(-7)"]
 
 
-@pytest.mark.parametrize("text", ["import os", "v0 = open", "v0 = tl.inline_asm", "v0 = v1.__class__", "v0 = 'x'", "lambda: v0", "def f(): pass"])
+@pytest.mark.parametrize(
+    "text", ["import os", "v0 = open", "v0 = tl.inline_asm", "v0 = v1.__class__", "v0 = 'x'", "lambda: v0", "def f(): pass"]
+)
 def test_whitelist(text: str) -> None:
     with pytest.raises(NotAllowed):
         check(text)

@@ -107,7 +107,9 @@ def test_is_true_on_its_domain(name: str) -> None:
 
 POLYNOMIAL = {"+", "*", "**", "sub", "neg", "add", "mul", "cast", "select", "indicator", "not", "sum", "contract", "abs",
               "max", "min", "letter", "number"}  # fmt: skip
-DECIDED = [n for n, law in ROWS.items() if {p.op for p in walk(parse(law.left)) + walk(parse(law.right))} <= POLYNOMIAL and n != "N1"]
+DECIDED = [
+    n for n, law in ROWS.items() if {p.op for p in walk(parse(law.left)) + walk(parse(law.right))} <= POLYNOMIAL and n != "N1"
+]
 
 
 @pytest.mark.parametrize("name", DECIDED)
@@ -125,7 +127,9 @@ def test_is_proved(name: str) -> None:
 
     def value(p: Pattern) -> list[object]:
         if p.op in ("letter", "number"):
-            return letter(str(p.data)) if p.op == "letter" else [int(p.data) if float(p.data).is_integer() else z3.RealVal(p.data)] * 3
+            return (
+                letter(str(p.data)) if p.op == "letter" else [int(p.data) if float(p.data).is_integer() else z3.RealVal(p.data)] * 3
+            )
         args = [value(a) for a in p.args]
         if p.op in ("sum", "contract"):
             parts = args[0] if p.op == "sum" else [f * g for f, g in zip(*args, strict=True)]
@@ -250,7 +254,9 @@ def test_the_compiler_reads_it(name: str, compiled: tuple[list[ModuleOp], list[s
     assert outcome(modules) != before
 
 
-def test_a_falsified_row_changes_what_is_computed(compiled: tuple[list[ModuleOp], list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_falsified_row_changes_what_is_computed(
+    compiled: tuple[list[ModuleOp], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     modules, before = compiled
     wrong = Law("D1", "sum(c * f)", "c * c * sum(f)", ("free(c)",))
     monkeypatch.setattr(laws, "LAWS", tuple(wrong if law.name == "D1" else law for law in LAWS))

@@ -92,5 +92,3 @@ def closure(context: Context, terms: list[Term]) -> list[Accumulator]:
             todo += [unit.term] if unit.is_max else list(unit.term.args)
         todo += [low for _, _, low in moves(context, found[t])]
     return sorted(found.values(), key=lambda a: (bool(a.exponentials or a.powers), a.term.number))
-
-

@@ -1,10 +1,10 @@
 """What an ``i1`` value over index expressions says: ``i - j >= 0`` as the expression ``i - j``.
 
-    >>> from flashlight_mlir.expr import Expr
-    >>> i, j = Expr.of("i"), Expr.of("j")
-    >>> edges = Affine(i - j).holds_for("j")
-    >>> str(edges.some_hi), str(edges.all_hi)
-    ('hi(i)', 'lo(i) + 1')
+>>> from flashlight_mlir.expr import Expr
+>>> i, j = Expr.of("i"), Expr.of("j")
+>>> edges = Affine(i - j).holds_for("j")
+>>> str(edges.some_hi), str(edges.all_hi)
+('hi(i)', 'lo(i) + 1')
 """
 
 from __future__ import annotations

@@ -198,4 +198,3 @@ class Pool:
             elements = (element_of(op.lhs.type), element_of(op.rhs.type))
             return self.make("contract", args, (op.dims, precision, elements, element_of(value.type)))
         return self._leaf(op)
-

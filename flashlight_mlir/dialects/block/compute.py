@@ -220,9 +220,7 @@ class TransOp(_BlockOp):
     source = operand_def()
 
     def __init__(self, source: SSAValue):
-        super().__init__(
-            operands=[source], result_types=[block(shape_of(source.type)[::-1], element_of(source.type))]
-        )
+        super().__init__(operands=[source], result_types=[block(shape_of(source.type)[::-1], element_of(source.type))])
 
     def expected(self) -> Attribute:
         if len(shape_of(self.source.type)) != 2:
@@ -275,9 +273,7 @@ class DotOp(_BlockOp):
         precision = None
         if parser.parse_optional_keyword("precision"):
             precision = StringAttr(parser.parse_keyword_in(("ieee", "tf32")))
-        return cls.build(
-            operands=[lhs, rhs, acc], properties={"precision": precision}, result_types=[parse_result(parser)]
-        )
+        return cls.build(operands=[lhs, rhs, acc], properties={"precision": precision}, result_types=[parse_result(parser)])
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")

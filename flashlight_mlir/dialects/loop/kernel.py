@@ -189,10 +189,7 @@ class FoldOp(IRDLOperation):
 
     @property
     def ranges(self) -> dict[str, tuple[Expr, Expr]]:
-        return {
-            d.data: (lo.data, hi.data)
-            for d, lo, hi in zip(self.dim_names, self.lows, self.highs, strict=True)
-        }
+        return {d.data: (lo.data, hi.data) for d, lo, hi in zip(self.dim_names, self.lows, self.highs, strict=True)}
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -312,5 +309,3 @@ def folds(op: Operation) -> Iterator[FoldOp]:
         if isinstance(parent, FoldOp):
             yield parent
         parent = parent.parent_op()
-
-

@@ -101,9 +101,7 @@ class LoadOp(IRDLOperation):
         indices, values = _parse_indices(parser)
         mask = parse_value(parser) if parser.parse_optional_keyword("if") else None
         parser.parse_punctuation(":")
-        return cls.build(
-            operands=[source, values, mask], properties={"indices": indices}, result_types=[parser.parse_type()]
-        )
+        return cls.build(operands=[source, values, mask], properties={"indices": indices}, result_types=[parser.parse_type()])
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
@@ -140,9 +138,7 @@ class StoreOp(IRDLOperation):
     traits = traits_def(MemoryWriteEffect())
 
     def __init__(self, value: SSAValue, number: int, indices: Sequence[Expr]):
-        super().__init__(
-            operands=[value], properties={"number": IntegerAttr(number, i64), "indices": expr_array(indices)}
-        )
+        super().__init__(operands=[value], properties={"number": IntegerAttr(number, i64), "indices": expr_array(indices)})
 
     @property
     def index(self) -> tuple[Expr, ...]:

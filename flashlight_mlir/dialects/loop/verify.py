@@ -86,8 +86,10 @@ def _chained(op: StoreOp) -> bool:
         return False
     before = parent.prev_op
     while before is not None:
-        if isinstance(before, FoldOp) and before.dims == parent.dims and any(
-            isinstance(o, StoreOp) and o.number == op.number for o in before.body.walk()
+        if (
+            isinstance(before, FoldOp)
+            and before.dims == parent.dims
+            and any(isinstance(o, StoreOp) and o.number == op.number for o in before.body.walk())
         ):
             return True
         before = before.prev_op

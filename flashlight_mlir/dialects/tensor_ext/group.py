@@ -87,9 +87,7 @@ class GroupOp(IRDLOperation):
     traits = traits_def(Pure(), IsolatedFromAbove())
 
     def __init__(self, name: str, inputs: Sequence[SSAValue], body: Region, results: Sequence[Attribute]):
-        super().__init__(
-            operands=[inputs], properties={"sym_name": StringAttr(name)}, regions=[body], result_types=[results]
-        )
+        super().__init__(operands=[inputs], properties={"sym_name": StringAttr(name)}, regions=[body], result_types=[results])
 
     @classmethod
     def parse(cls, parser: Parser) -> GroupOp:

@@ -87,9 +87,7 @@ class TransposeOp(ViewOp):
     @classmethod
     def parse(cls, parser: Parser) -> TransposeOp:
         source, permutation = parse_value(parser), parse_ints(parser)
-        return cls.create(
-            operands=[source], properties={"permutation": permutation}, result_types=[parse_result(parser)]
-        )
+        return cls.create(operands=[source], properties={"permutation": permutation}, result_types=[parse_result(parser)])
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
@@ -222,9 +220,7 @@ class PadOp(ViewOp):
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
         printer.print_operand(self.source)
-        printer.print_string(
-            f" axis {self.axis.value.data} low {self.low.value.data} high {self.high.value.data}"
-        )
+        printer.print_string(f" axis {self.axis.value.data} low {self.low.value.data} high {self.high.value.data}")
         print_result(printer, self.result)
 
     def verify_(self) -> None:

@@ -81,9 +81,7 @@ class Emitter:
                 return self.power(t.args[0], t.data, k)  # type: ignore[arg-type]
             case "leaf":
                 cls, properties, type = t.data  # type: ignore[misc]
-                op = cls.create(
-                    operands=[self.value(a) for a in t.args], properties=dict(properties), result_types=[type]
-                )
+                op = cls.create(operands=[self.value(a) for a in t.args], properties=dict(properties), result_types=[type])
                 return self.insert(op, k)
             case _:
                 return self.op(t.op, *(self.value(a) for a in t.args), k=k, to=t.data)  # type: ignore[arg-type]
@@ -182,4 +180,3 @@ class Emitter:
     def insert(self, op: Operation, k: int) -> SSAValue:
         self.scopes[k].block.add_op(op)
         return op.results[0]
-

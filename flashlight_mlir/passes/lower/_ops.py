@@ -206,9 +206,7 @@ def lower_contract(em: Emitter, op: ContractOp, values: Values) -> SSAValue:
     over = em.axes(op.dims)
     result_element = element_of(op.result.type)
     a_axes, b_axes = (em.axes(dims_of(v.type)) for v in (op.lhs, op.rhs))
-    a, b = (
-        masked(em, v, [d for d in over if d in axes], 0, values) for v, axes in ((op.lhs, a_axes), (op.rhs, b_axes))
-    )
+    a, b = (masked(em, v, [d for d in over if d in axes], 0, values) for v, axes in ((op.lhs, a_axes), (op.rhs, b_axes)))
     rows, columns = ([d for d in p if d not in q] for p, q in ((a_axes, b_axes), (b_axes, a_axes)))
     shared = [d for d in a_axes if d in b_axes]
     fits = len(rows) == len(columns) == len(shared) == 1 and shared == over

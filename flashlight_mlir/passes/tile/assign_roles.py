@@ -70,11 +70,7 @@ def reduced_flat(kernel: KernelOp, streamed: set[str]) -> set[str]:
 
 def recomputes(kernel: KernelOp, dim: str) -> bool:
     """A contraction that lacks ``dim`` costs a good part of the kernel's work."""
-    work = [
-        (set(dims_of(op.lhs.type)) | set(dims_of(op.rhs.type)))
-        for op in kernel.body.walk()
-        if isinstance(op, ContractOp)
-    ]
+    work = [(set(dims_of(op.lhs.type)) | set(dims_of(op.rhs.type))) for op in kernel.body.walk() if isinstance(op, ContractOp)]
     costs = [points(dims, kernel.dims) for dims in work]
     return any(dim not in dims and 4 * cost >= max(costs) for dims, cost in zip(work, costs, strict=True))
 
