@@ -17,7 +17,8 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, im
 from xdsl.ir import Block, SSAValue
 
 from flashlight_mlir.dialects.loop.compute import ContractOp, IndexOp, ReduceOp
-from flashlight_mlir.dialects.loop.kernel import FoldOp, KernelOp, YieldOp, kernel_of
+from flashlight_mlir.dialects.loop.fold import FoldOp, YieldOp
+from flashlight_mlir.dialects.loop.kernel import KernelOp, kernel_of
 from flashlight_mlir.dialects.loop.memory import LoadOp, StoreOp
 from flashlight_mlir.dialects.loop.types import dims_of
 from flashlight_mlir.dialects.syntax import element_of

@@ -3,7 +3,8 @@
 from xdsl.ir import Dialect
 
 from flashlight_mlir.dialects.loop.compute import ContractOp, IndexOp, ReduceOp
-from flashlight_mlir.dialects.loop.kernel import FoldOp, KernelOp, YieldOp, folds, kernel_of
+from flashlight_mlir.dialects.loop.fold import FoldOp, YieldOp, folds
+from flashlight_mlir.dialects.loop.kernel import KernelOp, kernel_of
 from flashlight_mlir.dialects.loop.memory import LoadOp, StoreOp
 from flashlight_mlir.dialects.loop.schedule import Plan, Role, Schedule, ScheduleAttr
 from flashlight_mlir.dialects.loop.types import TileType, dims_of, tile

@@ -6,7 +6,8 @@ from xdsl.ir import Operation
 from xdsl.utils.exceptions import VerifyException
 
 from flashlight_mlir.dialects.expr import is_dim
-from flashlight_mlir.dialects.loop.kernel import FoldOp, KernelOp
+from flashlight_mlir.dialects.loop.fold import FoldOp
+from flashlight_mlir.dialects.loop.kernel import KernelOp
 from flashlight_mlir.dialects.loop.memory import LoadOp, StoreOp
 from flashlight_mlir.dialects.loop.types import dims_of
 from flashlight_mlir.dialects.tensor_ext import TensorType

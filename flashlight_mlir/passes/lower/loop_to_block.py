@@ -57,9 +57,9 @@ from flashlight_mlir.diagnostics import Remark, emit, location_of
 from flashlight_mlir.dialects import block as blk
 from flashlight_mlir.dialects.loop import FoldOp, KernelOp
 from flashlight_mlir.expr import Atom, Call, Expr, Name
-from flashlight_mlir.passes.lower._dims import Dim, Unsupported, lane_counts
-from flashlight_mlir.passes.lower._emit import Emitter
-from flashlight_mlir.passes.lower._ops import lower_ops
+from flashlight_mlir.passes.lower.dims import Dim, Unsupported, lane_counts
+from flashlight_mlir.passes.lower.emit import Emitter
+from flashlight_mlir.passes.lower.ops import lower_ops
 
 
 def tiles(kernel: KernelOp) -> dict[str, tuple[int, Expr]]:

@@ -17,7 +17,7 @@ from flashlight_mlir.dialects import pointwise
 from flashlight_mlir.dialects.loop import KernelOp
 from flashlight_mlir.dialects.syntax import element_of
 from flashlight_mlir.expr import Atom, Expr, Name, call
-from flashlight_mlir.passes.lower._dims import Dim, is_small
+from flashlight_mlir.passes.lower.dims import Dim, is_small
 
 Op = TypeVar("Op", bound=Operation)
 

@@ -16,8 +16,8 @@ from flashlight_mlir.dialects.loop import ContractOp, FoldOp, IndexOp, LoadOp, R
 from flashlight_mlir.dialects.syntax import element_of, is_float
 from flashlight_mlir.dialects.tensor_ext import TensorType
 from flashlight_mlir.expr import Call, Expr
-from flashlight_mlir.passes.lower._dims import Dim, Unsupported, is_multiple, is_small
-from flashlight_mlir.passes.lower._emit import Emitter, identity
+from flashlight_mlir.passes.lower.dims import Dim, Unsupported, is_multiple, is_small
+from flashlight_mlir.passes.lower.emit import Emitter, identity
 
 Values = dict[SSAValue, SSAValue]
 
