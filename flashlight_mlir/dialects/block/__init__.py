@@ -8,8 +8,9 @@ Pointwise ops work on blocks: axes of size 1 repeat. A plain ``index`` is an int
 
 from xdsl.ir import Dialect
 
-from flashlight_mlir.dialects.block.compute import DotOp, ExpandOp, IndexOp, IotaOp, ReduceOp, SplatOp, TransOp
+from flashlight_mlir.dialects.block.compute import DotOp, ExpandOp, ReduceOp, SplatOp, TransOp
 from flashlight_mlir.dialects.block.control import ForOp, KernelOp, ProgramOp, YieldOp
+from flashlight_mlir.dialects.block.index import IndexOp, IotaOp
 from flashlight_mlir.dialects.block.memory import LoadOp, StoreOp
 from flashlight_mlir.dialects.block.types import BlockType, block, shape_of
 
