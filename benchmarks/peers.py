@@ -76,7 +76,7 @@ def measure(name: str, args: Tensors, peers: dict[str, Callable[..., object]]) -
     few = tuple(a[:1].clone() if a.dim() >= 4 else a for a in args)
     try:
         wide = tuple(a.double() if a.is_floating_point() else a for a in few)
-        row |= error(program(*args)[:1], f(*few), f(*wide))
+        row |= error(program(*args)[:1], f(*few)[:1], f(*wide)[:1])
     except RuntimeError as e:
         row["not_checked"] = str(e)[:60]
     row["ours"], row["ours_MiB"] = milliseconds(lambda: program(*args)), peak(lambda: program(*args))
