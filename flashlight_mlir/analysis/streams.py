@@ -11,7 +11,7 @@ from flashlight_mlir.dialects.pointwise import PointwiseOp
 
 WHOLE_CONTRACTED = 256
 """A constant extent up to this is whole if only contractions of plain loads reduce over it (head dims)."""
-WHOLE_ROW = 1024
+WHOLE_ROW = 4096
 """A constant extent up to this is whole in a kernel that contracts nothing over it (a row that fits a tile)."""
 
 
