@@ -5,6 +5,8 @@ TORCH ?= torch==2.13.0
 # Without a GPU, torch's own index has a build without CUDA; `make setup TORCH_INDEX=https://pypi.org/simple` asks for the other.
 TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),https://pypi.org/simple,https://download.pytorch.org/whl/cpu)
 
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lit update-filecheck
 

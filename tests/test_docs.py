@@ -4,13 +4,22 @@ import importlib
 import inspect
 import io
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+import torch
+from programs import load, programs
 from xdsl.ir import Operation
 from xdsl.printer import Printer
 from xdsl.utils.arg_spec import ArgSpec
 
+import flashlight_mlir
+from flashlight_mlir.diagnostics import CompileError
+from flashlight_mlir.driver import run_passes
+from flashlight_mlir.frontend.fx import import_function
 from flashlight_mlir.passes import ALL
+from flashlight_mlir.passes.pipelines import PIPELINES
 from flashlight_mlir.reader import read, verify
 from flashlight_mlir.tools.opt import context, passes
 
@@ -63,3 +72,92 @@ def test_a_pass_explains_itself(name: str) -> None:
     assert cls.name == name
     assert (cls.__doc__ or "").strip().partition("\n")[0].endswith(".")
     assert "Refuses when" in module
+
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readme_s_program_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    path = tmp_path / "readme.py"
+    path.write_text(code)
+    load(path)
+    out = capsys.readouterr().out
+    assert "causal: 1 kernel for sm_90" in out
+    assert "loop.fold" in out
+    assert "tl.dot" in out
+
+
+def test_the_readme_s_ir_is_the_compiler_s() -> None:
+    program = next(p for p in programs() if p.name == "causal")
+    imported = import_function(program.function, program.inputs())
+    run_passes(imported.module, ["fuse"])
+    rest = " ".join(str(imported.module).split())
+    (code,) = re.findall(r"^```mlir\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    for piece in code.split(ELIDED):
+        known = " ".join(piece.split())
+        assert known in rest
+        rest = rest[rest.index(known) + len(known) :]
+
+
+def relu_of_product(x, w):
+    return torch.relu(x @ w)
+
+
+def norm_then_product(x, w):
+    return torch.nn.functional.layer_norm(x, x.shape[-1:]) @ w
+
+
+def mean_deviation(x):
+    return (x - x.mean(-1, keepdim=True)).abs().mean(-1)
+
+
+def distances(x, y):
+    return ((x[:, None] - y[None]) ** 2).sum(-1)
+
+
+def dropout(x):
+    return torch.dropout(x, 0.5, True).sum(-1)
+
+
+def in_place(x):
+    x.add_(1)
+    return x.sum(-1)
+
+
+def picked(x):
+    return x[x > 0]
+
+
+@pytest.mark.parametrize(("f", "shapes"), [
+    (relu_of_product, ((17, 16), (16, 16))), (norm_then_product, ((17, 2000), (2000, 48))), (mean_deviation, ((17, 9000),)),
+    (distances, ((17, 16), (5, 16))), (dropout, ((17, 16),)), (in_place, ((17, 16),)), (picked, ((17, 16),)),
+])  # fmt: skip
+def test_the_readme_says_why(f: Callable[..., torch.Tensor], shapes: tuple[tuple[int, ...], ...]) -> None:
+    """Every remark of a refusal, and every error, of the README's table."""
+    table = README.partition("## What compiles")[2].partition("\n## ")[0]
+    try:
+        remarks = flashlight_mlir.compile(f, *(torch.randn(s, dtype=torch.float16) for s in shapes)).remarks
+        said = [f"refused: {r.text}" for r in remarks if r.refused]
+    except CompileError as error:
+        said = [f"error: {error.message}"]
+    assert any(text in table for text in said), said
+
+
+def test_the_readme_s_tree_is_there() -> None:
+    tree = README.partition("## The tree")[2].partition("```\n")[2].partition("```")[0]
+    names = re.findall(r"^( *)([\w./]+)  ", tree, re.MULTILINE)
+    assert len(names) > 15
+    assert all((ROOT / ("flashlight_mlir" if indent else "") / name).exists() for indent, name in names)
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_the_architecture_lists_the_passes(name: str) -> None:
+    assert f"| `{name}` | {', '.join(PIPELINES[name])} |" in (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
