@@ -19,7 +19,7 @@
 // TRITON:      @triton.jit
 // TRITON:      def kernel_0(
 // TRITON:      for {{v[0-9]+}} in range(0,
-// TRITON:      exp(
+// TRITON:      exp{{2?}}(
 // TRITON:      tl.log
 // TRITON:      tl.store(
 // TRITON-NOT:  def kernel_1(

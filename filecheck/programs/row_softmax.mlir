@@ -20,7 +20,7 @@
 // TRITON:      @triton.jit
 // TRITON:      def kernel_0(
 // TRITON:      for {{v[0-9]+}} in range(0,
-// TRITON:      exp(
+// TRITON:      exp{{2?}}(
 // TRITON:      for {{v[0-9]+}} in range(0,
 // TRITON:      tl.store(
 // TRITON-NOT:  def kernel_1(
