@@ -37,7 +37,7 @@ class Accumulator:
 
     @property
     def kind(self) -> str:
-        return "sum" if self.term.op == "contract" else self.term.data[0]  # type: ignore[index]
+        return "sum" if self.term.op == "contract" else self.term.data[0]
 
 
 def describe(context: Context, t: Term) -> Accumulator:

@@ -23,7 +23,7 @@ def bounds(t: Term) -> tuple[float, float]:
             return (0, inf) if all(map(nonnegative, t.args)) else (-inf, inf)
         case "sum" | "add":
             return sum(bounds(a)[0] for a in t.args), sum(bounds(a)[1] for a in t.args)
-        case "reduce" if t.data[0] in ("max", "min"):  # type: ignore[index]
+        case "reduce" if t.data[0] in ("max", "min"):  # pyright: ignore[reportIndexIssue]: an earlier guard narrows it by mistake
             return bounds(t.args[0])
         case "reduce" | "contract":
             return (0, inf) if all(map(nonnegative, t.args)) else (-inf, inf)
@@ -81,7 +81,7 @@ def direction(t: Term, k: int) -> int:
             return 0
         return -1 if len(negative) % 2 else 1
     if t.op == "power":
-        return 1 if nonnegative(t.args[0]) and t.data > 0 else 0  # type: ignore[operator]
+        return 1 if nonnegative(t.args[0]) and t.data > 0 else 0
     if t.op in ("sqrt", "log") and not nonnegative(t.args[k]):
         return 0
     column = ROWS[t.op].monotone if t.op in ROWS else ()

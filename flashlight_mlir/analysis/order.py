@@ -38,7 +38,8 @@ def is_unit(p: Pattern) -> bool:
 
 def weight(p: Pattern, letters: Weights, seen: dict[str, str]) -> int:
     inside = [weight(a, letters, seen) for a in p.args]
-    reduces = p.op in (*REDUCTIONS, "contract") and len(p.args) < 3
+    arity = len(p.args)
+    reduces = p.op in (*REDUCTIONS, "contract") and arity < 3
     both = sides(p, seen)
     if p.op == "letter":
         return letters.get(str(p.data), LEAF) if "x" in both and "r" in both else LEAF

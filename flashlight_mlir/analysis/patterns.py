@@ -73,7 +73,8 @@ def _read(node: ast.expr) -> Pattern:
             return Pattern("**", (_read(a), _read(b)))
         case ast.Call(func=ast.Name(id=fn), args=args):
             return Pattern(fn.rstrip("_"), tuple(map(_read, args)))
-    raise ValueError(f"no law: {ast.unparse(node)}")
+        case _:
+            raise ValueError(f"no law: {ast.unparse(node)}")
 
 
 @dataclass
@@ -103,14 +104,16 @@ class Matcher:
                 base, n = (t.args[0], t.data) if t.op == "power" else (t, 1)
                 if t.op == "power" or p.args[0].op != "letter":
                     for found in self.match(p.args[0], base, env):
-                        yield from self.match(p.args[1], pool.num(n), found)  # type: ignore[arg-type]
+                        yield from self.match(p.args[1], pool.num(n), found)
             case "phi":
                 yield from self._monotone(p, t, env)
             case _ if p.op in REDUCTIONS and len(p.args) == 1:
-                if t.op == "reduce" and t.data[0] == p.op:  # type: ignore[index]
+                if t.op == "reduce" and t.data[0] == p.op:
                     yield from self.match(p.args[0], t.args[0], env)
             case _ if t.op == p.op and len(t.args) == len(p.args):
                 yield from self._all(list(zip(p.args, t.args, strict=True)), env)
+            case _:
+                pass
 
     def _all(self, pairs: list[tuple[Pattern, Term]], env: Bindings) -> Iterator[Bindings]:
         if not pairs:
@@ -237,7 +240,7 @@ def rebuild(pool: Pool, t: Term, args: Sequence[Term]) -> Term:
         case "product":
             return pool.mul(*args)
         case "power":
-            return pool.pow(args[0], t.data)  # type: ignore[arg-type]
+            return pool.pow(args[0], t.data)
         case _ if tuple(args) == t.args:
             return t
         case "leaf":

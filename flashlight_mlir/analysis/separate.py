@@ -41,7 +41,7 @@ class Context:
     laws: Sequence[Law]
     early: frozenset[Term] = frozenset()
     kind: str = "sum"
-    memo: dict[Term, Term] = field(default_factory=dict)
+    memo: dict[Term, Term] = field(default_factory=dict[Term, Term])
     fuel: int = FUEL
 
     def free(self, t: Term) -> bool:
@@ -88,7 +88,8 @@ class Context:
                 return n is not None and not (n.is_integer() and n >= 1)
             case "lowest":
                 return n == -inf
-        raise ValueError(f"no such condition: {condition}")
+            case _:
+                raise ValueError(f"no such condition: {condition}")
 
     def holds_for(self, condition: str, args: list[str], env: Bindings) -> bool:
         """A condition on the whole match."""
@@ -100,10 +101,11 @@ class Context:
                 return self.unit(self.pool.add(*(env[a] for a in args))) is None
             case "float_cast":
                 compares = env["a"].op in ROWS and ROWS[env["a"].op].rule == "bool"
-                return is_float(env["@"].data) and not compares  # type: ignore[arg-type]
+                return is_float(env["@"].data) and not compares
             case "increasing" | "decreasing":
                 return facts.direction(env["phi"], int(env["#"].value or 0)) == (1 if condition == "increasing" else -1)
-        raise ValueError(f"no such condition: {condition}")
+            case _:
+                raise ValueError(f"no such condition: {condition}")
 
     def normal(self, t: Term) -> Term:
         """Rewrite a mixed term, or a reduction of one, until no row applies."""
@@ -124,8 +126,8 @@ class Context:
         """The first row that applies."""
         context = self
         if t.op in ("reduce", "contract"):
-            if t.op == "reduce" and t.data[0] in REDUCTIONS and not t.args[0].dims.intersection(t.over):  # type: ignore[index]
-                return reduced(replace(self, over=t.over, memo={}), t.data[0], t.args[0])  # type: ignore[index]
+            if t.op == "reduce" and t.data[0] in REDUCTIONS and not t.args[0].dims.intersection(t.over):
+                return reduced(replace(self, over=t.over, memo={}), t.data[0], t.args[0])
             if all(map(self.blind, t.args)):
                 return None
             if t.over != self.over:
@@ -152,7 +154,7 @@ class Context:
     def factors(self, t: Term) -> list[tuple[Term, int]]:
         """The factors of a summand with their powers."""
         parts = t.args if t.op == "product" else (t,)
-        return [(p.args[0], p.data) if p.op == "power" else (p, 1) for p in parts]  # type: ignore[misc]
+        return [(p.args[0], p.data) if p.op == "power" else (p, 1) for p in parts]
 
     def check(self, t: Term) -> None:
         """Raise Refused unless every reduction of ours in ``t`` sees earlier ones through units only."""
@@ -169,7 +171,7 @@ class Context:
                             raise Refused(base, "a factor of earlier results stays inside")
                         continue
                     exponent = base.args[0] if base.op == "exp" else base
-                    found = self.unit(exponent) if r.op == "contract" or r.data[0] == "sum" else None  # type: ignore[index]
+                    found = self.unit(exponent) if r.op == "contract" or r.data[0] == "sum" else None
                     if r.op == "contract" and base.op == "sum":
                         raise Refused(base, "the sum of (w - unit) times factors of either sign cancels")
                     if found is None or n < 1 or r.over != self.over:
@@ -207,7 +209,7 @@ def _conditions(law: Law) -> tuple[dict[str, tuple[str, ...]], tuple[tuple[str, 
 def _may_match(op: str, t: Term) -> bool:
     own = {"+": "sum", "*": "product", "**": "power"}.get(op, op)
     if op in REDUCTIONS:
-        return t.op == "reduce" and t.data[0] == op  # type: ignore[index]
+        return t.op == "reduce" and t.data[0] == op
     return t.op == own
 
 

@@ -22,8 +22,8 @@ class Stages:
     streamed: frozenset[str]
     laws: Sequence[Law]
     refuse: Callable[[Term, Refused], None]
-    stage: dict[Term, int] = field(default_factory=dict)
-    memo: dict[Term, Term] = field(default_factory=dict)
+    stage: dict[Term, int] = field(default_factory=dict[Term, int])
+    memo: dict[Term, Term] = field(default_factory=dict[Term, Term])
 
     def visit(self, t: Term) -> Term:
         """The term with all its reductions separated."""
@@ -42,7 +42,7 @@ class Stages:
         others = [r for r in self.known(t) if r not in same and not r.dims & ours]
         level = max([self.stage[r] for r in same] + [self.stage[r] + 1 for r in others], default=0)
         early = frozenset(r for r in self.known(t) if self.stage[r] < level)
-        kind = "sum" if t.op == "contract" else t.data[0]  # type: ignore[index]
+        kind = "sum" if t.op == "contract" else t.data[0]
         context = Context(self.pool, t.over, self.streamed, self.laws, early, kind)
         try:
             new = context.normal(t)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import reduce as _fold
+from typing import Any
 
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import FloatAttr, IntegerAttr, f32
@@ -22,7 +23,7 @@ from flashlight_mlir.expr import Expr
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """``op`` of ``args``; ``data`` is what else tells it apart.
+    """``op`` of ``args``; ``data`` is what else tells it apart (hashable).
 
     ``op`` is a pointwise name, ``number`` (value), ``reduce`` (kind, over), ``contract`` (over, precision, operand element
     types, element), ``sum``, ``product``, ``power`` (exponent), or ``leaf`` (any other op or a block argument).
@@ -31,7 +32,7 @@ class Term:
     number: int
     op: str
     args: tuple[Term, ...]
-    data: Hashable
+    data: Any
     dims: frozenset[str]
     below: frozenset[Term]
     """Every reduction and contraction in the term, itself included."""
@@ -40,13 +41,13 @@ class Term:
     def over(self) -> tuple[str, ...]:
         """The dims that a reduction or contraction reduces."""
         if self.op == "reduce":
-            return self.data[1]  # type: ignore[index]
-        return self.data[0] if self.op == "contract" else ()  # type: ignore[index]
+            return self.data[1]
+        return self.data[0] if self.op == "contract" else ()
 
     @property
     def value(self) -> float | None:
         """The number, if the term is one."""
-        return self.data[0] if self.op == "number" else None  # type: ignore[index]
+        return self.data[0] if self.op == "number" else None
 
     def __lt__(self, other: Term) -> bool:
         return self.number < other.number
@@ -62,7 +63,7 @@ class Term:
             case "power":
                 return f"{self.args[0]}^{self.data}"
             case "reduce":
-                return f"{self.data[0]}[{','.join(self.over)}]({self.args[0]})"  # type: ignore[index]
+                return f"{self.data[0]}[{','.join(self.over)}]({self.args[0]})"
             case "leaf":
                 return f"v{self.number}"
             case _:
@@ -74,16 +75,16 @@ class Pool:
     """All terms of one kernel. ``order`` is the kernel's order of dims."""
 
     order: tuple[str, ...] = ()
-    table: dict[Hashable, Term] = field(default_factory=dict)
-    read: dict[SSAValue, Term] = field(default_factory=dict)
-    origin: dict[Term, SSAValue] = field(default_factory=dict)
+    table: dict[Hashable, Term] = field(default_factory=dict[Hashable, Term])
+    read: dict[SSAValue, Term] = field(default_factory=dict[SSAValue, Term])
+    origin: dict[Term, SSAValue] = field(default_factory=dict[Term, SSAValue])
 
-    def make(self, op: str, args: Sequence[Term] = (), data: Hashable = None, dims: Iterable[str] | None = None) -> Term:
+    def make(self, op: str, args: Sequence[Term] = (), data: Any = None, dims: Iterable[str] | None = None) -> Term:
         key = (op, tuple(args), data)
         if key not in self.table:
-            present = frozenset().union(*(a.dims for a in args)) if dims is None else frozenset(dims)
-            below = frozenset().union(*(a.below for a in args))
-            over = data[1] if op == "reduce" else data[0] if op == "contract" else ()  # type: ignore[index]
+            present = frozenset[str]().union(*(a.dims for a in args)) if dims is None else frozenset(dims)
+            below = frozenset[Term]().union(*(a.below for a in args))
+            over = data[1] if op == "reduce" else data[0] if op == "contract" else ()
             term = Term(len(self.table), op, tuple(args), data, present - frozenset(over), below)
             if op in ("reduce", "contract"):
                 object.__setattr__(term, "below", below | {term})
@@ -129,7 +130,7 @@ class Pool:
                     constant *= part.value
                     continue
                 base, n = (part.args[0], part.data) if part.op == "power" else (part, 1)
-                powers[base] = powers.get(base, 0) + n  # type: ignore[operator]
+                powers[base] = powers.get(base, 0) + n
         if constant == 0:
             return self.num(0)
         parts = sorted(self.pow(base, n) for base, n in powers.items() if n)
@@ -144,8 +145,8 @@ class Pool:
     def pow(self, base: Term, n: float) -> Term:
         if n == 1 or n == 0:
             return base if n else self.num(1)
-        if base.op == "power" and float(n).is_integer() and float(base.data).is_integer():  # type: ignore[arg-type]
-            return self.pow(base.args[0], base.data * n)  # type: ignore[operator]
+        if base.op == "power" and float(n).is_integer() and float(base.data).is_integer():
+            return self.pow(base.args[0], base.data * n)
         if base.value is not None and (base.value > 0 or n > 0):
             return self.num(base.value**n)
         return self.make("power", (base,), int(n) if float(n).is_integer() else n)

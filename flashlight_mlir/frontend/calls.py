@@ -23,7 +23,7 @@ def call(b: Builder, sizes: Sizes, target: Any, args: tuple[Any, ...], kwargs: M
     """Emit a call; its result (a list, if the op has several)."""
     if type(target).__name__ != "OpOverload" or target.namespace not in ("aten", "prims"):
         raise CompileError(f"'{target}' is not supported: only ops of aten and prims are")
-    if target._schema.is_mutable:  # pyright: ignore[reportPrivateUsage]
+    if target._schema.is_mutable:
         raise CompileError(f"'{target}' changes its operands: not supported")
     if torch.Tag.nondeterministic_seeded in target.tags:
         raise CompileError(f"'{target}' draws random numbers: not supported")

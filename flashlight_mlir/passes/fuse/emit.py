@@ -29,7 +29,7 @@ class Scope:
     block: Block
     dims: frozenset[str] = frozenset()
     bound: frozenset[Term] = frozenset()
-    values: dict[Term, SSAValue] = field(default_factory=dict)
+    values: dict[Term, SSAValue] = field(default_factory=dict[Term, SSAValue])
 
 
 @dataclass
@@ -46,14 +46,15 @@ class Emitter:
         """The outermost scope that has the term's dims and meanings."""
         need = t.dims & self.streamed
         for k, _ in enumerate(self.scopes):
-            open_dims = frozenset().union(*(s.dims for s in self.scopes[: k + 1]))
+            open_dims = frozenset[str]().union(*(s.dims for s in self.scopes[: k + 1]))
             if need <= open_dims and not any(s.bound & t.below for s in self.scopes[k + 1 :]):
                 return k
         raise CannotPlace(f"a value over {', '.join(sorted(need))} is wanted outside of any loop over them")
 
     def value(self, t: Term) -> SSAValue:
         """Emit ``t`` once."""
-        if isinstance(t.data, BlockArgument):
+        is_argument = isinstance(t.data, BlockArgument)
+        if is_argument:
             return t.data
         k = self.depth(t)
         values = self.scopes[k].values
@@ -70,7 +71,7 @@ class Emitter:
     def emit(self, t: Term, k: int) -> SSAValue:
         match t.op:
             case "number":
-                return self.number(t.value or 0.0, k, bool(t.data[1]))  # type: ignore[index]
+                return self.number(t.value or 0.0, k, bool(t.data[1]))
             case "reduce" | "contract":
                 return self.fold(t, k) if self.streamed.intersection(t.over) else self.reduction(t, k)
             case "sum":
@@ -78,23 +79,23 @@ class Emitter:
             case "product":
                 return self.product(t, k)
             case "power":
-                return self.power(t.args[0], t.data, k)  # type: ignore[arg-type]
+                return self.power(t.args[0], t.data, k)
             case "leaf":
-                cls, properties, type = t.data  # type: ignore[misc]
+                cls, properties, type = t.data
                 op = cls.create(operands=[self.value(a) for a in t.args], properties=dict(properties), result_types=[type])
                 return self.insert(op, k)
             case _:
-                return self.op(t.op, *(self.value(a) for a in t.args), k=k, to=t.data)  # type: ignore[arg-type]
+                return self.op(t.op, *(self.value(a) for a in t.args), k=k, to=t.data)
 
     def reduction(self, t: Term, k: int) -> SSAValue:
         """``loop.reduce`` or ``loop.contract`` of what stands at hand."""
         if t.op == "reduce":
-            kind, over = t.data  # type: ignore[misc]
+            kind, over = t.data
             source = self.value(t.args[0])
             return self.insert(ReduceOp(kind, source, over), k)
-        over, precision, elements, element = t.data  # type: ignore[misc]
-        sides = [self.cast(self.value(a), e, k) for a, e in zip(t.args, elements, strict=True)]
-        return self.insert(ContractOp(*sides, over, self.pool.order, element, precision), k)
+        over, precision, elements, element = t.data
+        lhs, rhs = [self.cast(self.value(a), e, k) for a, e in zip(t.args, elements, strict=True)]
+        return self.insert(ContractOp(lhs, rhs, over, self.pool.order, element, precision), k)
 
     def sum(self, t: Term, k: int) -> SSAValue:
         parts = [(c, self.value(r) if r else None) for c, r in map(self.pool.coefficient, t.args)]
@@ -117,7 +118,7 @@ class Emitter:
         for p in t.args:
             if p.value is None:
                 mask = p.op == "cast" and self._is_mask(p)
-                (masks if mask else bottoms if p.op == "power" and p.data == -1 else tops).append(p)  # type: ignore[operator]
+                (masks if mask else bottoms if p.op == "power" and p.data == -1 else tops).append(p)
         if not tops and not bottoms:  # numbers alone would be f64
             tops, masks = masks[:1], masks[1:]
         values = [self.value(p) for p in tops]
@@ -135,7 +136,7 @@ class Emitter:
         return total
 
     def _is_mask(self, t: Term) -> bool:
-        return is_float(t.data) and element_of(self.value(t.args[0]).type) == i1  # type: ignore[arg-type]
+        return is_float(t.data) and element_of(self.value(t.args[0]).type) == i1
 
     def power(self, base: Term, n: float, k: int) -> SSAValue:
         x = self.value(base)

@@ -83,7 +83,7 @@ def stored_dims(like: StoreOp, streamed: frozenset[str]) -> tuple[str, ...]:
 
 def fold_kernel(kernel: KernelOp, streamed: frozenset[str]) -> None:
     stages, stores = read(kernel, streamed)
-    live = frozenset().union(*(term.below for _, term in stores))
+    live = frozenset[Term]().union(*(term.below for _, term in stores))
     folder = Folder(stages.pool, streamed, [Scope(Block())], stages, kernel.dims, live)
     try:
         emit_stores(folder, stores)

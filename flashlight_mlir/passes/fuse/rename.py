@@ -21,7 +21,7 @@ def rename_attr(attr: Attribute, env: Mapping[str, str], order: Sequence[str]) -
         case ExprAttr():
             return ExprAttr(attr.data.substitute({d: Expr.of(n) for d, n in env.items()}))
         case ArrayAttr():
-            parts: Iterable[Attribute] = attr.data  # pyright: ignore
+            parts: Iterable[Attribute] = attr.data
             return ArrayAttr([rename_attr(a, env, order) for a in parts])
         case StringAttr():
             return StringAttr(env.get(attr.data, attr.data))

@@ -56,7 +56,7 @@ def emit_group(group: GroupOp, block: Block, names: list[str], order: dict[str, 
     args = dict(zip(group.body.block.args, block.args, strict=True))
 
     def leaf(value: SSAValue) -> SSAValue | None:
-        return args.get(value)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return args.get(value)  # pyright: ignore[reportArgumentType]
 
     emitter = Substitution(leaf, names, order)
     emitter.block = block
