@@ -7,8 +7,9 @@ TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),https://pypi.org/simple,https
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+TRITONS := 3.6 3.7 3.8 3.9
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lit update-filecheck
+.PHONY: help setup demo test test-triton lint lit update-filecheck
 
 help: ## print this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 26
@@ -28,6 +29,16 @@ demo: setup ## eager attention, level by level, down to the kernel
 
 test: setup ## every test that needs no GPU
 	$(BIN)/python -m pytest -n 2 tests
+
+test-triton: setup $(TRITONS:%=test-triton-%) ## the kernels' tests with each Triton release that pyproject.toml admits
+
+$(TRITONS:%=test-triton-%): test-triton-%: build/triton/%/installed
+	PYTHONPATH=$(CURDIR)/build/triton/$* $(BIN)/python -c 'import triton; assert triton.__version__.startswith("$*."), triton.__version__'
+	PYTHONPATH=$(CURDIR)/build/triton/$* $(BIN)/python -m pytest -n 2 tests/test_kernels.py tests/test_ahead_of_time.py
+
+build/triton/%/installed: | setup
+	$(BIN)/pip install --target $(@D) --no-deps 'triton==$*.*'
+	touch $@
 
 lint: setup ## style and types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright

@@ -38,6 +38,7 @@ def compile(f: Callable[..., Any], *example_inputs: Any, target: str | None = No
     """
     if target is not None and not re.fullmatch(r"sm_\d+", target):
         raise ValueError(f"a target is spelled sm_80, sm_90, …; got {target!r}")
+    target = target or _target_at_hand()
     ctx = context()
     ir: dict[str, str] = {}
     with collect() as remarks:
@@ -47,11 +48,11 @@ def compile(f: Callable[..., Any], *example_inputs: Any, target: str | None = No
         ir["import"] = str(module)
         dims: dict[str, dict[str, str]] = {}
         for stage in STAGES[1:]:
-            run_passes(module, [stage], ctx)
+            run_passes(module, [stage], ctx, machine=target)
             ir[stage] = str(module)
             if stage == "tile":
                 dims = {k.sym_name.data: _dims(k) for k in module.walk() if isinstance(k, KernelOp)}
-    return Program(getattr(f, "__name__", "f"), target or _target_at_hand(), ir, module, imported, dims, remarks)
+    return Program(getattr(f, "__name__", "f"), target, ir, module, imported, dims, remarks)
 
 
 def _target_at_hand() -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from importlib import import_module
+from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects import get_all_dialects
@@ -41,10 +43,12 @@ def pass_class(name: str) -> type[ModulePass]:
     return get_all_passes()[name]()
 
 
-def run_passes(module: ModuleOp, names: Iterable[str], ctx: Context | None = None) -> None:
-    """Run passes and pipelines by name, in place, verifying after each pass."""
+def run_passes(module: ModuleOp, names: Iterable[str], ctx: Context | None = None, **options: Any) -> None:
+    """Run passes and pipelines by name, in place, verifying after each pass; a pass gets the options that are fields of it."""
     ctx = ctx or context()
     for name in names:
         for each in flatten(name):
-            pass_class(each)().apply(ctx, module)
+            cls = pass_class(each)
+            known = {f.name for f in fields(cls)}
+            cls(**{k: v for k, v in options.items() if k in known}).apply(ctx, module)
             module.verify()

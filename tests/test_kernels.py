@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from tiled import attention
@@ -89,6 +91,23 @@ def test_wide_offsets_give_the_same() -> None:
         assert torch.equal(base, Launcher(kernel)(q, k, v)[0])
     finally:
         launch.LIMIT = limit
+
+
+def test_offsets_beyond_32_bits(tmp_path: Path) -> None:
+    """Rows so far apart that the last ones of a tile lie more than 2³¹ elements away, in a sparse file."""
+    size, stride = 35, 2**26
+    args = inputs(size, 64, 1, 1, torch.float16)
+    spread = []
+    for n, x in enumerate(args):
+        x = x[:1]
+        storage = torch.from_file(str(tmp_path / str(n)), shared=True, size=size * stride, dtype=torch.float16)
+        view = torch.as_strided(storage, x.shape, (size * stride, size * stride, stride, 1))
+        view.copy_(x)
+        spread.append(view)
+    kernel = lowered(attention(heads=1))
+    assert stride * (size - 1) > 2**31
+    (o,) = Launcher(kernel)(*spread)
+    assert torch.equal(o, Launcher(kernel)(*(x.contiguous() for x in spread))[0])
 
 
 @pytest.mark.parametrize(

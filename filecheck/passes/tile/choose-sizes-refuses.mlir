@@ -1,10 +1,12 @@
 // RUN: not flashlight-opt --pass-pipeline=choose-sizes{i=-1} %s 2>&1 | filecheck %s --check-prefix NEGATIVE
 // RUN: not flashlight-opt --pass-pipeline=choose-sizes{i=100} %s 2>&1 | filecheck %s --check-prefix ODD
 // RUN: not flashlight-opt --pass-pipeline=choose-sizes{z=64} %s 2>&1 | filecheck %s --check-prefix MISSING
+// RUN: not flashlight-opt --pass-pipeline=choose-sizes{machine=volta} %s 2>&1 | filecheck %s --check-prefix MACHINE
 // RUN: flashlight-opt --pass-pipeline=choose-sizes %s 2>&1 | filecheck %s --check-prefix EDGES
 
 // NEGATIVE: choose-sizes: i wants one tile size from 1 to 8192
 // ODD: choose-sizes: i=100 is no power of two
+// MACHINE: choose-sizes: machine wants one target: sm_80, sm_90, …
 // MISSING: choose-sizes: no kernel has the dim z
 func.func @f() {
   func.return

@@ -1,4 +1,4 @@
-"""Choose tile sizes, warps and pipeline stages by a cost model, or as told: ``choose-sizes{i=128 j=64}``.
+"""Choose tile sizes, warps and pipeline stages for a machine, or as told: ``choose-sizes{machine=sm_80 i=128 j=64}``.
 
 Before:
     func.func @f(%x: !tensor_ext.tensor<B, S, 64 : f32>) -> !tensor_ext.tensor<B, S : f32> {
@@ -21,7 +21,8 @@ After:
     }
 
 Deterministic: the same kernel gets the same sizes on every boot and rank. A grid dim that only one factor of some contraction has
-is tiled (the longest of several alike); without contractions the innermost one is. Tiles halve until accumulators and the largest value fit the registers.
+is tiled (the longest of several alike); without contractions the innermost one is. Tiles halve until accumulators and the largest
+value fit the registers of the machine's threads; chunks and stages are as many as its shared memory holds.
 
 Refuses when: the kernel names the edges of its tiles, or states that they are full: it then means something for its own sizes only.
 Sizes that the options name are taken as they are; a dim that no kernel has is an error.
@@ -29,11 +30,14 @@ Sizes that the options name are taken as they are; a dim that no kernel has is a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from math import prod
 from typing import Self
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import Float32Type, ModuleOp
+from xdsl.dialects.builtin import AnyFloat, Float32Type, ModuleOp
+from xdsl.ir import Attribute, Operation
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 
@@ -53,15 +57,16 @@ from flashlight_mlir.dialects.loop import (
 )
 from flashlight_mlir.dialects.syntax import element_of
 from flashlight_mlir.expr import Expr
+from flashlight_mlir.machine import DEFAULT, Machine, machine
 
-REGISTER_ELEMENTS = 48 * 1024
-"""f32 elements that a program of 8 warps holds in registers: 256 threads of some 192 registers each."""
-SHARED_BYTES = 200 * 1024
-"""Shared memory that the pipelined loads of a program may take (sm_90 has 227 KiB)."""
+RESERVED, FRAGMENTS = 64, 16
+"""Registers of a thread for all but tiles: addresses and masks; and operands on their way from shared memory to the matrix units."""
 STAGES = 3
 """Chunks in flight in a pipelined loop."""
 VECTOR_ELEMENTS = 4096
-"""Elements of the largest value in a kernel without contractions."""
+"""Elements of the state and the largest value in a kernel without contractions."""
+WARPS = 8
+"""Of a program with large tiles; 4 where the tiles are small and their registers suffice."""
 
 
 def tiled_dims(kernel: KernelOp, schedule: Schedule) -> list[str]:
@@ -76,18 +81,72 @@ def tiled_dims(kernel: KernelOp, schedule: Schedule) -> list[str]:
     return [max(alike, key=lambda d: nominal(kernel.dims[d])) for alike in sides.values()] or grid[-1:]
 
 
+def count(type: Attribute, sizes: dict[str, int]) -> int:
+    """Elements of a tile."""
+    return prod(sizes[d] for d in dims_of(type))
+
+
+def words(type: Attribute, sizes: dict[str, int]) -> float:
+    """32-bit registers that a tile takes: a half for 16-bit floats, else one (indices and masks are computed where they are used)."""
+    element = element_of(type)
+    narrow = isinstance(element, AnyFloat) and element.bitwidth == 16
+    return count(type, sizes) / (2 if narrow else 1)
+
+
 def footprint(kernel: KernelOp, sizes: dict[str, int]) -> int:
     """Elements in registers at once: the largest state of a fold, and the largest value beside it."""
-
-    def count(dims: tuple[str, ...]) -> int:
-        total = 1
-        for d in dims:
-            total *= sizes[d]
-        return total
-
-    states = [sum(count(dims_of(t)) for t in op.outputs.types) for op in kernel.body.walk() if isinstance(op, FoldOp)]
-    values = [count(dims_of(r.type)) for op in kernel.body.walk() if not isinstance(op, FoldOp) for r in op.results]
+    states = [sum(count(t, sizes) for t in op.outputs.types) for op in kernel.body.walk() if isinstance(op, FoldOp)]
+    values = [count(r.type, sizes) for op in kernel.body.walk() if not isinstance(op, FoldOp) for r in op.results]
     return max(states, default=0) + max(values, default=0)
+
+
+def registers(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int], gpu: Machine) -> float:
+    """32-bit registers for tiles at once, of all threads: a fold's state, and in its step the largest value and the largest
+    computed operand. Values with the dims of a carried one take its place, and so does what comes after the fold.
+
+    Loads that are only multiplied stay in shared memory; where matrix instructions do not read it, those that last for
+    the whole fold are held in registers too.
+    """
+    results = [(op, r) for op in kernel.body.walk() if not isinstance(op, FoldOp) for r in op.results]
+    multiplied = {r for _, r in results if r.uses and all(isinstance(use.operation, ContractOp) for use in r.uses)}
+    steps: dict[FoldOp | None, list[float]] = {}
+    operands: dict[FoldOp | None, list[float]] = {}
+    held = 0.0
+    for op, r in results:
+        fold = enclosing(op)
+        if fold is not None and dims_of(r.type) in carried(fold):
+            continue
+        if r not in multiplied:
+            steps.setdefault(fold, []).append(words(r.type, sizes))
+        elif not isinstance(op, LoadOp):
+            operands.setdefault(fold, []).append(words(r.type, sizes))
+        elif not gpu.reads_shared and all(schedule.role(d) != "stream" for d in dims_of(r.type)):
+            held += words(r.type, sizes)
+    return held + max(
+        (
+            state(fold, sizes) + max(steps.get(fold, []), default=0.0) + max(operands.get(fold, []), default=0.0)
+            for fold in {*steps, *operands}
+        ),
+        default=0.0,
+    )
+
+
+def enclosing(op: Operation) -> FoldOp | None:
+    """The fold that an op is part of."""
+    parent = op.parent_op()
+    while parent is not None and not isinstance(parent, FoldOp):
+        parent = parent.parent_op()
+    return parent
+
+
+def carried(fold: FoldOp) -> set[tuple[str, ...]]:
+    """The dims of each value that a fold carries."""
+    return {dims_of(t) for t in fold.outputs.types}
+
+
+def state(fold: FoldOp | None, sizes: dict[str, int]) -> float:
+    """Registers of what a fold, and those around it, carry."""
+    return 0.0 if fold is None else sum(words(t, sizes) for t in fold.outputs.types) + state(enclosing(fold), sizes)
 
 
 def widest(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int]) -> int:
@@ -96,20 +155,31 @@ def widest(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int]) -> int:
     return max((sizes[d] for dims in states for d in dims if schedule.role(d) == "whole"), default=1)
 
 
-def streamed_bytes(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int]) -> int:
-    """Bytes that one chunk of the streamed loads takes in shared memory."""
+def shared_bytes(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int], stages: int) -> int:
+    """Shared memory of the operands of contractions: streamed ones once a stage, the others once."""
     total = 0
     for op in kernel.body.walk():
-        if isinstance(op, LoadOp) and any(schedule.role(d) == "stream" for d in dims_of(op.result.type)):
-            count = 1
-            for d in dims_of(op.result.type):
-                count *= sizes[d]
-            total += count * (4 if isinstance(element_of(op.result.type), Float32Type) else 2)
+        if isinstance(op, LoadOp):
+            streamed = any(schedule.role(d) == "stream" for d in dims_of(op.result.type))
+            multiplied = any(isinstance(use.operation, ContractOp) for use in op.result.uses)
+            width = 4 if isinstance(element_of(op.result.type), Float32Type) else 2
+            total += count(op.result.type, sizes) * width * (stages if streamed else 1 if multiplied else 0)
     return total
 
 
-def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int]) -> Schedule:
+def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int], gpu: Machine = DEFAULT) -> Schedule:
     """Sizes for each dim: start large, halve what is too large."""
+
+    def fits(sizes: dict[str, int], warps: int) -> bool:
+        if not contracts:
+            return footprint(kernel, sizes) <= VECTOR_ELEMENTS
+        threads = 32 * warps
+        each = min(gpu.most_registers, gpu.registers // threads) - RESERVED - (0 if gpu.reads_shared else FRAGMENTS)
+        return registers(kernel, schedule, sizes, gpu) <= each * threads
+
+    def share(sizes: dict[str, int], stages: int) -> bool:
+        return shared_bytes(kernel, schedule, sizes, stages) <= gpu.shared
+
     tiled = tiled_dims(kernel, schedule)
     contracts = [op for op in kernel.body.walk() if isinstance(op, ContractOp)]
     full_precision = any(isinstance(element_of(c.lhs.type), Float32Type) for c in contracts)
@@ -125,18 +195,21 @@ def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int]) -> Schedu
             sizes[plan.dim] = max(16 if contracts and largest > 1 else 1, min(extent, largest))
     for dim in (p.dim for p in schedule.plans if p.role == "stream" and contracts and not full_precision):
         wider = sizes | {dim: min(2 * sizes[dim], widest(kernel, schedule, sizes))}
-        if wider[dim] > sizes[dim] and STAGES * streamed_bytes(kernel, schedule, wider) <= SHARED_BYTES:
+        if wider[dim] > sizes[dim] and share(wider, STAGES) and fits(wider, WARPS):
             sizes = wider
     sizes |= {d: s for d, s in told.items() if d in sizes}
-    limit = REGISTER_ELEMENTS if contracts else VECTOR_ELEMENTS
-    smallest = 16 if contracts else 1
     free = [d for d in tiled if d not in told]
-    while footprint(kernel, sizes) > limit and any(sizes[d] > smallest for d in free):
-        largest = max(free, key=lambda d: sizes[d])
-        sizes[largest] //= 2
-    warps = 8 if contracts and max((sizes[d] for d in tiled), default=1) >= 128 else 4
+    chunks = [p.dim for p in schedule.plans if p.role == "stream" and p.dim not in told and contracts]
+    while not fits(sizes, WARPS):
+        # Large tiles read less memory, and wgmma takes 64 rows: chunks give way before rows do.
+        larger = [d for d in free if sizes[d] > (64 if contracts else 1)] or [d for d in chunks if sizes[d] > 32]
+        if not (larger := larger or [d for d in free if sizes[d] > 16]):
+            break
+        sizes[max(larger, key=lambda d: sizes[d])] //= 2
+    rows = max((sizes[d] for d in tiled), default=1)
+    warps = WARPS if contracts and (rows >= 128 or not fits(sizes, 4)) else 4
     stages = STAGES
-    while stages > 1 and stages * streamed_bytes(kernel, schedule, sizes) > SHARED_BYTES:
+    while stages > 1 and not share(sizes, stages):
         stages -= 1
     stages = stages if any(p.role == "stream" for p in schedule.plans) and contracts else 2
     plans = tuple(Plan(p.dim, p.role, None if p.role == "whole" else sizes[p.dim]) for p in schedule.plans)
@@ -162,22 +235,29 @@ def is_bound_to_sizes(kernel: KernelOp) -> bool:
 
 @dataclass(frozen=True)
 class ChooseSizesPass(ModulePass):
-    """Choose tile sizes, warps and pipeline stages by a cost model, or as told: choose-sizes{i=128 j=64}."""
+    """Choose tile sizes, warps and pipeline stages for a machine, or as told: choose-sizes{machine=sm_80 i=128 j=64}."""
 
     name = "choose-sizes"
+    machine: str = DEFAULT.target
     sizes: dict[str, int] = field(default_factory=dict[str, int])
 
     @classmethod
     def from_spec(cls, spec: ArgSpec) -> Self:
-        """Every option is a dim and its tile size."""
+        """``machine`` is a target; every other option is a dim and its tile size."""
         sizes: dict[str, int] = {}
+        target = DEFAULT.target
         for dim, values in spec.parameters.items():
+            if dim == "machine":
+                if len(values) != 1 or not isinstance(values[0], str) or not re.fullmatch(r"sm_\d+", values[0]):
+                    raise ValueError("choose-sizes: machine wants one target: sm_80, sm_90, …")
+                target = values[0]
+                continue
             if len(values) != 1 or not isinstance(values[0], int) or not 1 <= values[0] <= 8192:
                 raise ValueError(f"choose-sizes: {dim} wants one tile size from 1 to 8192")
             if values[0] & (values[0] - 1):
                 raise ValueError(f"choose-sizes: {dim}={values[0]} is no power of two")
             sizes[dim] = values[0]
-        return cls(sizes)
+        return cls(target, sizes)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         kernels = [k for k in op.walk() if isinstance(k, KernelOp) and k.schedule]
@@ -189,4 +269,4 @@ class ChooseSizesPass(ModulePass):
                 text = f"@{kernel.sym_name.data} names the edges of its tiles: it holds for its own sizes only"
                 emit(Remark(self.name, text, location_of(kernel), refused=True))
                 continue
-            kernel.schedule = ScheduleAttr(choose(kernel, kernel.schedule.data, self.sizes))
+            kernel.schedule = ScheduleAttr(choose(kernel, kernel.schedule.data, self.sizes, machine(self.machine)))
