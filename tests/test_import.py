@@ -21,7 +21,8 @@ from flashlight_mlir.diagnostics import CompileError
 from flashlight_mlir.dialects.tensor_ext import CallOp, type_of
 from flashlight_mlir.driver import parse
 from flashlight_mlir.frontend.dtypes import DTYPES
-from flashlight_mlir.frontend.fx import Imported, import_function
+from flashlight_mlir.frontend.fx import import_function
+from flashlight_mlir.frontend.imported import Imported
 from flashlight_mlir.interpreters import evaluate
 from flashlight_mlir.interpreters.frame import value_of
 from flashlight_mlir.tools import import_

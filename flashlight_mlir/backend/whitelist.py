@@ -12,9 +12,12 @@ NODES = (
     ast.BitOr, ast.BitXor, ast.LShift, ast.RShift, ast.USub, ast.Invert, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
 )  # fmt: skip
 IDENTIFIER = re.compile(r"(v|p|z|s|o|t|kernel_?)[0-9]+(_[0-9]+)?\Z|WIDE\Z|IDX\Z|tl\Z|float\Z|triton\Z|range\Z")
-TL = frozenset(
-    ["abs", "advance", "arange", "broadcast_to", "cast", "cdiv", "ceil", "constexpr", "cos", "dot", "erf", "exp", "exp2", "expand_dims", "floor", "full", "load", "log", "log2", "max", "maximum", "min", "minimum", "program_id", "reduce", "rsqrt", "sin", "sqrt_rn", "static_range", "store", "sum", "trans", "where", "int1", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
-)
+TL = frozenset({
+    "abs", "advance", "arange", "broadcast_to", "cast", "cdiv", "ceil", "constexpr", "cos", "dot", "erf", "exp", "exp2",
+    "expand_dims", "floor", "full", "load", "log", "log2", "max", "maximum", "min", "minimum", "program_id", "reduce",
+    "rsqrt", "sin", "sqrt_rn", "static_range", "store", "sum", "trans", "where", "int1", "int8", "int16", "int32", "int64",
+    "float16", "bfloat16", "float32", "float64",
+})  # fmt: skip
 METHODS = frozenset({"to"})
 
 
@@ -38,5 +41,9 @@ def check(source: str, helpers: frozenset[str] = frozenset()) -> None:
             decorator = isinstance(node.value, ast.Name) and node.value.id == "triton" and node.attr == "jit"
             if not ((of_tl and node.attr in TL) or decorator or (not of_tl and node.attr in METHODS)):
                 raise NotAllowed(node.attr)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value not in ("inf", "-inf", "nan", "ieee", "tf32"):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and node.value not in ("inf", "-inf", "nan", "ieee", "tf32")
+        ):
             raise NotAllowed("a string")

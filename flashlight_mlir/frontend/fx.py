@@ -12,7 +12,6 @@ import inspect
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import sympy  # pyright: ignore[reportMissingTypeStubs]
@@ -29,12 +28,12 @@ from xdsl.traits import is_side_effect_free
 
 from flashlight_mlir.diagnostics import CompileError, location_of
 from flashlight_mlir.dialects import tensor_ext as tx
-from flashlight_mlir.expr import Expr
 from flashlight_mlir.frontend import aten_create, aten_index, aten_linear, aten_pointwise, aten_reductions, aten_views
 from flashlight_mlir.frontend.builder import Builder, Number, Value
 from flashlight_mlir.frontend.calls import call
 from flashlight_mlir.frontend.dtypes import element
 from flashlight_mlir.frontend.handlers import HANDLERS, Context, Unsupported
+from flashlight_mlir.frontend.imported import Argument, Imported
 from flashlight_mlir.frontend.locations import location
 from flashlight_mlir.frontend.size_numbers import number
 from flashlight_mlir.frontend.sizes import Sizes
@@ -45,57 +44,6 @@ _ = (aten_create, aten_index, aten_linear, aten_pointwise, aten_views)  # import
 _SKIPPED = re.compile(
     r"aten\._assert|aten\.sym_constrain|aten\._functional_sym_constrain|aten\.sym_(size|numel|stride)|aten\._local_scalar"
 )
-
-
-@dataclass(frozen=True)
-class Argument:
-    """Where an argument of the imported function comes from: leaf ``leaf`` of the inputs, or a ``constant``."""
-
-    name: str
-    leaf: int | None = None
-    constant: torch.Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Imported:
-    """An imported function: its module, and how torch's inputs and outputs map to its arguments and results."""
-
-    module: ModuleOp
-    name: str
-    arguments: tuple[Argument, ...]
-    symbols: Mapping[str, tuple[int, int]]
-    """Size symbol -> (argument, axis) that reads it."""
-    ranges: Mapping[str, tuple[int, int | None]]
-    """What the trace assumed of each symbol: least and greatest value."""
-    relations: tuple[tuple[Expr, Expr], ...]
-    """Sizes that the trace found equal and that are spelled in two ways: ``(S, (S floordiv H) * H)``."""
-    fixed: Mapping[int, Any]
-    """Leaves of the inputs that are no tensors: the trace holds for these values only."""
-    results: tuple[Any, ...]
-    """For each leaf of the output: ``("result", k)`` or ``("value", v)``."""
-    in_spec: pytree.TreeSpec
-    out_spec: pytree.TreeSpec
-
-    @property
-    def func(self) -> FuncOp:
-        op = self.module.body.block.first_op
-        assert isinstance(op, FuncOp)
-        return op
-
-    def flatten(self, *inputs: Any) -> list[torch.Tensor]:
-        """The function's arguments, from the inputs of the Python function; ValueError if they have another structure."""
-        leaves, spec = pytree.tree_flatten(inputs)
-        if spec != self.in_spec:
-            raise ValueError("the inputs have not the structure that was traced")
-        for k, v in self.fixed.items():
-            if leaves[k] is not v and leaves[k] != v:
-                raise ValueError(f"input {k} should be {v!r} as when traced, is {leaves[k]!r}")
-        flat: list[Any] = [leaves[a.leaf] if a.leaf is not None else a.constant for a in self.arguments]
-        return flat
-
-    def pack(self, results: Sequence[torch.Tensor]) -> Any:
-        """The Python function's output, from the function's results."""
-        return pytree.tree_unflatten([results[v] if kind == "result" else v for kind, v in self.results], self.out_spec)
 
 
 def import_function(
