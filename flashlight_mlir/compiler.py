@@ -14,17 +14,22 @@ from typing import Any
 
 import torch
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.dialects.func import FuncOp
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Region
+from xdsl.rewriter import InsertPoint, Rewriter
 
-from flashlight_mlir.diagnostics import Remark, collect, emit
+from flashlight_mlir.diagnostics import Remark, collect, emit, location_of
 from flashlight_mlir.dialects.loop import KernelOp
 from flashlight_mlir.dialects.syntax import element_of
+from flashlight_mlir.dialects.tensor_ext import GroupOp, YieldOp
 from flashlight_mlir.driver import context, parse, run_passes
-from flashlight_mlir.frontend.fx import Argument, Imported, import_function
+from flashlight_mlir.frontend.fx import import_function
+from flashlight_mlir.frontend.imported import Argument, Imported
 from flashlight_mlir.host import Host, interpret, interpreted
 from flashlight_mlir.interpreters import Chunks, entry, evaluate, size_bindings
 from flashlight_mlir.interpreters.frame import value_of
 from flashlight_mlir.interpreters.pointwise import dtype_of
+from flashlight_mlir.passes.pipelines import flatten
 from flashlight_mlir.program import Intermediate, Kernel, intermediates, stored_bytes, summary
 
 STAGES = ("import", "fuse", "tile", "lower")
@@ -39,20 +44,73 @@ def compile(f: Callable[..., Any], *example_inputs: Any, target: str | None = No
     if target is not None and not re.fullmatch(r"sm_\d+", target):
         raise ValueError(f"a target is spelled sm_80, sm_90, …; got {target!r}")
     target = target or _target_at_hand()
-    ctx = context()
     ir: dict[str, str] = {}
     with collect() as remarks:
         imported = import_function(f, example_inputs, dynamic_shapes)
-        module: ModuleOp = imported.module
-        module.verify()
-        ir["import"] = str(module)
-        dims: dict[str, dict[str, str]] = {}
-        for stage in STAGES[1:]:
-            run_passes(module, [stage], ctx, machine=target)
-            ir[stage] = str(module)
-            if stage == "tile":
-                dims = {k.sym_name.data: _dims(k) for k in module.walk() if isinstance(k, KernelOp)}
+        imported.module.verify()
+        ir["import"] = str(imported.module)
+        module = imported.module.clone()
+        try:
+            dims = _stages(module, ir)
+        except Exception as error:  # a bug of ours is no reason to break the user's program
+            module = _without_what_fails(imported.module.clone(), error)
+            dims = _stages(module, ir, grouped=True)
     return Program(getattr(f, "__name__", "f"), target, ir, module, imported, dims, remarks)
+
+
+def _stages(module: ModuleOp, ir: dict[str, str], grouped: bool = False) -> dict[str, dict[str, str]]:
+    """Run the stages after the import, in place, keeping each stage's text; the dims of the tiled kernels."""
+    ctx, dims = context(), dict[str, dict[str, str]]()
+    for stage in STAGES[1:]:
+        run_passes(module, _AFTER_GROUPS if grouped and stage == "fuse" else [stage], ctx)
+        ir[stage] = str(module)
+        if stage == "tile":
+            dims = {k.sym_name.data: _dims(k) for k in module.walk() if isinstance(k, KernelOp)}
+    Host(module)  # it can be printed
+    return dims
+
+
+_GROUPS = flatten("fuse").index("form-kernels") + 1
+_AFTER_GROUPS = flatten("fuse")[_GROUPS:]
+
+
+def _without_what_fails(module: ModuleOp, error: Exception) -> ModuleOp:
+    """The grouped module, where torch runs the ops of each group that does not compile (a remark says so)."""
+    grouped = module.clone()
+    try:
+        run_passes(grouped, flatten("fuse")[:_GROUPS])
+    except Exception as failure:
+        _left_to_torch(failure, None)
+        return module
+    groups = [op for op in grouped.walk() if isinstance(op, GroupOp)]
+    left = 0
+    for group in groups:
+        copy = group.clone()
+        block = Block(arg_types=group.inputs.types)
+        for old, arg in zip(list(copy.operands), block.args, strict=True):
+            copy.operands[list(copy.operands).index(old)] = arg
+        block.add_ops([copy, ReturnOp(*copy.outputs)])
+        alone = FuncOp(group.sym_name.data, (list(group.inputs.types), list(group.outputs.types)), Region(block))
+        try:
+            _stages(ModuleOp([alone]), {}, grouped=True)
+        except Exception as failure:
+            _left_to_torch(failure, location_of(group))
+            left += 1
+            Rewriter.inline_block(group.body.block, InsertPoint.before(group), group.inputs)
+            last = group.prev_op
+            assert isinstance(last, YieldOp)
+            for result, value in zip(group.outputs, last.values, strict=True):
+                result.replace_all_uses_with(value)
+            Rewriter.erase_op(group)
+            Rewriter.erase_op(last)
+    if not left:
+        raise error
+    return grouped
+
+
+def _left_to_torch(error: Exception, location: str | None) -> None:
+    text = f"left to torch: it did not compile ({type(error).__name__}: {str(error)[-200:]})"
+    emit(Remark("compile", text, location, "please report it", refused=True))
 
 
 def _target_at_hand() -> str:

@@ -11,6 +11,8 @@ from flashlight_mlir.dialects.pointwise import PointwiseOp
 
 WHOLE_CONTRACTED = 256
 """A constant extent up to this is whole if only contractions of plain loads reduce over it (head dims)."""
+WHOLE_SHORT = 16
+"""A constant extent up to this is whole whatever reduces over it: no tile is smaller."""
 WHOLE_ROW = 4096
 """A constant extent up to this is whole in a kernel that contracts nothing over it (a row that fits a tile)."""
 
@@ -32,8 +34,8 @@ def is_whole(kernel: KernelOp, dim: str) -> bool:
     users = [op for op in reductions(kernel) if dim in op.dims]
     if not users:
         return True
-    if extent is None:
-        return False
+    if extent is None or extent <= WHOLE_SHORT:
+        return extent is not None
     contracts = [op for op in users if isinstance(op, ContractOp)]
     if len(contracts) == len(users):
         return extent <= WHOLE_CONTRACTED and all(_plain(v.owner) for op in contracts for v in op.operands)

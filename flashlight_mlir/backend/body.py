@@ -249,9 +249,9 @@ class BodyPrinter:
             if self.names[scalar] != "0":
                 text += f" + tl.cast({self.names[scalar]}, tl.int64) * s{number}_{axis}"
         moving = [f"{self.names[lanes]} * s{number}_{axis}" for axis, lanes in op.lanes_of.items()]
-        if not moving:
-            return text
         shape = blk.shape_of(op.result.type) if isinstance(op, blk.LoadOp) else op.shape()
+        if not moving:  # a mask may have lanes where the address has none
+            return f"tl.broadcast_to({text}, {shape})" if shape else text
         offset = " + ".join(moving)
         return f"{text} + ({offset})" if _covers(op, shape) else f"{text} + tl.broadcast_to({offset}, {shape})"
 

@@ -9,6 +9,7 @@ import torch
 from xdsl.ir import SSAValue
 
 from flashlight_mlir.dialects import tensor_ext as tx
+from flashlight_mlir.expr import Expr
 from flashlight_mlir.frontend.builder import Shape, Value, defining, dtype_of, shape_of
 from flashlight_mlir.frontend.dtypes import element
 from flashlight_mlir.frontend.handlers import Context, handles, value
@@ -60,6 +61,9 @@ def _contract(
 
 def bmm(c: Context, a: SSAValue, b: SSAValue, dtype: torch.dtype) -> SSAValue:
     shape = (shape_of(a)[0], shape_of(a)[1], shape_of(b)[2])
+    if shape[0] == Expr.of(1):  # one batch: what was merged into the rows comes apart
+        rows, columns = (c.b.reshape(x, shape_of(x)[1:]) for x in (a, b))
+        return c.b.reshape(mm(c, rows, columns, dtype), shape)
     seen = c.seen_as()
     viewed = seen is not None and seen[-2:] == shape[1:]
     batch = seen[:-2] if seen is not None and viewed else min(_leads(a, 2), _leads(b, 2), key=len)

@@ -101,6 +101,8 @@ class Folder(Emitter):
             return self.insert(ConstantOp(IntegerAttr(int(kind in ("all", "min", "prod")), i1)), 0)
         bits = element.bitwidth if isinstance(element, IntegerType) else 64
         value = {"max": -(2 ** (bits - 1)), "min": 2 ** (bits - 1) - 1, "prod": 1}.get(kind, 0)
+        if not isinstance(state.type, TileType):
+            return self.insert(ConstantOp(IntegerAttr(value, element)), 0)  # type: ignore[arg-type]
         return self.number(value, 0, index=True)
 
 

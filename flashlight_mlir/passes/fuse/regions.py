@@ -23,7 +23,7 @@ FUSIBLE = VIEWS | T.ReduceOp | T.ContractOp | T.ConcatOp | T.PadOp | T.TakeOp | 
 
 
 MOST_OPS = 300
-"""A kernel's flat body has at most so many ops."""
+"""A kernel's flat body has at most so many ops, those that become one counted once."""
 
 
 def fusible(op: object) -> bool:
@@ -97,10 +97,14 @@ class Plan:
     def emitter(self, roots: Sequence[SSAValue]) -> Substitution:
         """The flat body of a kernel of ``roots``."""
         emitter = Substitution(lambda v: v if self.is_leaf(v, roots) else None)
-        emitter.limit = MOST_OPS
+        emitter.limit = 4 * MOST_OPS
         try:
             for number, root in enumerate(roots):
                 emitter.root(root, number)
+            if emitter.count > MOST_OPS:
+                ops = list(emitter.block.ops)
+                if len(distinct(ops, find_merges(ops, emitter.dims))) > MOST_OPS:
+                    raise TooLarge
         except TooLarge:
             discard(emitter)
             raise
@@ -143,6 +147,11 @@ def forced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAVa
     return None
 
 
+def _short(op: ReduceOp, emitter: Substitution) -> bool:
+    """One tile covers what the reduction runs over: its result costs no more than a load of its tile."""
+    return all(is_whole(emitter.dims[d]) for d in op.dims)
+
+
 def nested_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
     """A contraction of reduced values that would run again at each step of another reduction."""
     names = find_merges(list(emitter.block.ops), emitter.dims)
@@ -157,12 +166,29 @@ def nested_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAVa
             if not isinstance(made_of, ContractOp):
                 continue
             own = {names.get(d, d) for d in made_of.dims}
-            for side in (made_of.lhs, made_of.rhs):
-                if any(isinstance(o, ReduceOp) for o in cone([side])):
-                    steps = {names.get(d, d) for d in dims_of(side.type)} & inner - own
-                    if steps:
-                        text = "a contraction is stored: it would run again at each step of another reduction"
-                        return op.result, Remark("form-kernels", text, location_of(op))
+            sums = [o for o in cone(made_of.operands) if isinstance(o, ReduceOp) and not _short(o, emitter)]
+            if any({names.get(d, d) for d in dims_of(o.result.type)} & inner - own for o in sums):
+                text = "a contraction is stored: it would run again at each step of another reduction"
+                return op.result, Remark("form-kernels", text, location_of(op))
+    return None
+
+
+def crossed_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAValue, Remark] | None:
+    """A reduction over what the root runs over, at each step of another reduction: no order of loops has both."""
+    names = find_merges(list(emitter.block.ops), emitter.dims)
+    long = {names.get(d, d) for d, e in emitter.dims.items() if not is_whole(e)}
+    outer = {names.get(d, d) for d in emitter.roots} & long
+    for op in made.region([root])[0]:
+        if not isinstance(op, T.ReduceOp) or op.result in (root, core(root)):
+            continue
+        for value in emitter.instances(op.result):
+            if not isinstance(value.owner, ReduceOp):
+                continue
+            over = {names.get(d, d) for d in value.owner.dims}
+            at = {names.get(d, d) for d in dims_of(value.type)} & long
+            if over & outer and not at <= outer:
+                text = "a reduction is stored: it runs over a dim of the result at each step of another reduction"
+                return op.result, Remark("form-kernels", text, location_of(op))
     return None
 
 
@@ -231,7 +257,7 @@ def choose(made: Plan, root: SSAValue) -> tuple[SSAValue, Remark] | None:
             return None
         text = f"a producer is stored: the kernel would have more than {MOST_OPS} ops"
         return deep[-1], Remark("form-kernels", text, location_of(deep[-1].owner))
-    found = next((f for cut in (forced_cut, nested_cut, priced_cut) if (f := cut(made, root, emitter))), None)
+    found = next((f for cut in (forced_cut, nested_cut, crossed_cut, priced_cut) if (f := cut(made, root, emitter))), None)
     discard(emitter)
     return found
 
