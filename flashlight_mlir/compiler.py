@@ -51,18 +51,18 @@ def compile(f: Callable[..., Any], *example_inputs: Any, target: str | None = No
         ir["import"] = str(imported.module)
         module = imported.module.clone()
         try:
-            dims = _stages(module, ir)
+            dims = _stages(module, ir, target)
         except Exception as error:  # a bug of ours is no reason to break the user's program
-            module = _without_what_fails(imported.module.clone(), error)
-            dims = _stages(module, ir, grouped=True)
+            module = _without_what_fails(imported.module.clone(), target, error)
+            dims = _stages(module, ir, target, grouped=True)
     return Program(getattr(f, "__name__", "f"), target, ir, module, imported, dims, remarks)
 
 
-def _stages(module: ModuleOp, ir: dict[str, str], grouped: bool = False) -> dict[str, dict[str, str]]:
+def _stages(module: ModuleOp, ir: dict[str, str], target: str, grouped: bool = False) -> dict[str, dict[str, str]]:
     """Run the stages after the import, in place, keeping each stage's text; the dims of the tiled kernels."""
     ctx, dims = context(), dict[str, dict[str, str]]()
     for stage in STAGES[1:]:
-        run_passes(module, _AFTER_GROUPS if grouped and stage == "fuse" else [stage], ctx)
+        run_passes(module, _AFTER_GROUPS if grouped and stage == "fuse" else [stage], ctx, machine=target)
         ir[stage] = str(module)
         if stage == "tile":
             dims = {k.sym_name.data: _dims(k) for k in module.walk() if isinstance(k, KernelOp)}
@@ -74,7 +74,7 @@ _GROUPS = flatten("fuse").index("form-kernels") + 1
 _AFTER_GROUPS = flatten("fuse")[_GROUPS:]
 
 
-def _without_what_fails(module: ModuleOp, error: Exception) -> ModuleOp:
+def _without_what_fails(module: ModuleOp, target: str, error: Exception) -> ModuleOp:
     """The grouped module, where torch runs the ops of each group that does not compile (a remark says so)."""
     grouped = module.clone()
     try:
@@ -92,7 +92,7 @@ def _without_what_fails(module: ModuleOp, error: Exception) -> ModuleOp:
         block.add_ops([copy, ReturnOp(*copy.outputs)])
         alone = FuncOp(group.sym_name.data, (list(group.inputs.types), list(group.outputs.types)), Region(block))
         try:
-            _stages(ModuleOp([alone]), {}, grouped=True)
+            _stages(ModuleOp([alone]), {}, target, grouped=True)
         except Exception as failure:
             _left_to_torch(failure, location_of(group))
             left += 1
@@ -145,7 +145,8 @@ class Program:
         self._host = Host(module)
         self._accepted: set[Hashable] = set()
         self.kernels: list[Kernel] = [
-            Kernel(k.title, k.source, dims.get(k.title, {})) for k in (launcher.kernel for launcher in self._host.launchers.values())
+            Kernel(k.title, k.source, dims.get(k.title, {}))
+            for k in (launcher.kernel for launcher in self._host.launchers.values())
         ]
         self.intermediates: list[Intermediate] = intermediates(entry(module))
 
