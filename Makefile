@@ -41,7 +41,7 @@ build/triton/%/installed: | setup
 	touch $@
 
 lint: setup ## style and types
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright --pythonpath $(BIN)/python
 
 lit: setup ## the FileCheck files through lit, as in LLVM
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/lit -v filecheck
