@@ -1,6 +1,6 @@
 """Compile a printed kernel ahead of time, without a GPU, and read what came out: registers, spills, matrix instructions.
 
-    $ python -m flashlight_mlir.runtime.aot sm_90 < sources.json
+$ python -m flashlight_mlir.runtime.aot sm_90 < sources.json
 """
 
 from __future__ import annotations
@@ -65,9 +65,15 @@ def compile_ahead(kernel: KernelSource, target: str = "sm_90") -> Compiled:
     from flashlight_mlir.runtime.launch import compile_source
 
     types, constants, attrs = signature(kernel)
-    source = import_module("triton.compiler").ASTSource(fn=compile_source(kernel.source, kernel.name), signature=types, constexprs=constants, attrs=attrs)
+    source = import_module("triton.compiler").ASTSource(
+        fn=compile_source(kernel.source, kernel.name), signature=types, constexprs=constants, attrs=attrs
+    )
     options = {"num_warps": kernel.warps, "num_stages": kernel.stages, "enable_fp_fusion": True}
-    out: Any = triton.compile(source, target=import_module("triton.backends.compiler").GPUTarget("cuda", int(target.removeprefix("sm_")), 32), options=options)
+    out: Any = triton.compile(
+        source,
+        target=import_module("triton.backends.compiler").GPUTarget("cuda", int(target.removeprefix("sm_")), 32),
+        options=options,
+    )
     registers, spills = usage(out.asm["cubin"])
     ptx: str = out.asm["ptx"]
     return Compiled(

@@ -22,7 +22,7 @@ from flashlight_mlir.backend.triton import KernelSource, Tensor
 from flashlight_mlir.expr import Atom, Expr, Name
 
 LIMIT = 2**26
-"""Sizes up to here, and offsets inside a tile up to 2**31, use 32-bit arithmetic (see ``_dims.is_small``)."""
+"""Sizes up to here, and offsets inside a tile up to 2**31, use 32-bit arithmetic (see ``dims.is_small``)."""
 
 PLANS = 256
 """Calls of different shapes and strides that a launcher remembers."""

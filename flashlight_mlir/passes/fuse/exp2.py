@@ -102,7 +102,7 @@ class LiftFromSelect(RewritePattern):
             args[at] = found[0]
             order = list(kernel_of(op).dims)
             inner = build("select", *args, order=order)
-            rewriter.replace_matched_op([inner, build("mul", inner.result, found[1], order=order)])
+            rewriter.replace(op, [inner, build("mul", inner.result, found[1], order=order)])
             return
 
 
@@ -115,7 +115,7 @@ class LiftFromReduce(RewritePattern):
         if found is None or op.kind.data not in ("max", "min"):
             return
         inner = ReduceOp(op.kind.data, found[0], op.dims)
-        rewriter.replace_matched_op([inner, build("mul", inner.result, found[1], order=list(kernel_of(op).dims))])
+        rewriter.replace(op, [inner, build("mul", inner.result, found[1], order=list(kernel_of(op).dims))])
 
 
 class Rescale:

@@ -29,7 +29,7 @@ class Folder(Emitter):
     """An emitter that computes reductions over streamed dims in folds, one for each stage."""
 
     stages: Stages
-    extents: dict[str, Expr] = field(default_factory=dict)
+    extents: dict[str, Expr] = field(default_factory=dict[str, Expr])
     live: frozenset[Term] = frozenset()
     """The reductions that a store needs."""
 
@@ -113,7 +113,7 @@ class Step:
     folder: Folder
     context: Context
     accumulators: list[Accumulator]
-    before: State = field(default_factory=dict)
+    before: State = field(default_factory=State)
 
     @property
     def units(self) -> list[Unit]:
@@ -199,8 +199,8 @@ class Shifts:
     step: Step
     state: State
     units: State
-    scales: dict[Unit, SSAValue] = field(default_factory=dict)
-    deltas: dict[Unit, SSAValue] = field(default_factory=dict)
+    scales: dict[Unit, SSAValue] = field(default_factory=dict[Unit, SSAValue])
+    deltas: dict[Unit, SSAValue] = field(default_factory=dict[Unit, SSAValue])
 
     def scale(self, unit: Unit) -> SSAValue:
         """``exp(m - g')``; m may be -inf, and then it is 0."""
