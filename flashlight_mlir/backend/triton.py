@@ -49,6 +49,11 @@ class KernelSource:
     """The kernel's name in the IR: for people, never in the source."""
 
     @property
+    def fuses_multiply_add(self) -> bool:
+        """A program in f32 rounds where it says so (``x·c - max(x·c)`` is then 0 at the maximum); others are rounded more by 16 bits."""
+        return any(t.dtype in ("float16", "bfloat16") for t in (*self.inputs, *self.outputs))
+
+    @property
     def params(self) -> tuple[str, ...]:
         names: list[str] = []
         for k, t in enumerate((*self.inputs, *self.outputs)):

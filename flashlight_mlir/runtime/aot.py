@@ -68,7 +68,7 @@ def compile_ahead(kernel: KernelSource, target: str = "sm_90") -> Compiled:
     source = import_module("triton.compiler").ASTSource(
         fn=compile_source(kernel.source, kernel.name), signature=types, constexprs=constants, attrs=attrs
     )
-    options = {"num_warps": kernel.warps, "num_stages": kernel.stages, "enable_fp_fusion": True}
+    options = {"num_warps": kernel.warps, "num_stages": kernel.stages, "enable_fp_fusion": kernel.fuses_multiply_add}
     out: Any = triton.compile(
         source,
         target=import_module("triton.backends.compiler").GPUTarget("cuda", int(target.removeprefix("sm_")), 32),

@@ -136,7 +136,9 @@ class Launcher:
         for t in (*tensors, *outputs):
             args += [t, *t.stride()]
         args += plan.sizes
-        self.fn[(plan.programs,)](*args, WIDE=plan.wide, num_warps=k.warps, num_stages=k.stages, enable_fp_fusion=True)
+        self.fn[(plan.programs,)](
+            *args, WIDE=plan.wide, num_warps=k.warps, num_stages=k.stages, enable_fp_fusion=k.fuses_multiply_add
+        )
         return outputs
 
     def _plan(self, tensors: Sequence[torch.Tensor], device: torch.device) -> Plan:

@@ -62,9 +62,29 @@ def floordiv(a, b):
 
 
 @triton.jit
+def quotient(a, b):
+    """Rounded once: ``/`` is off by up to 2 ulp in f32, and a mean of equal values has to be that value."""
+    if (a + b).dtype == tl.float64:
+        return a / b
+    else:
+        return tl.div_rn(a, b)
+
+
+@triton.jit
 def divfloor(a, b):
     """Floating-point quotient rounded down."""
     return tl.floor(a / b)
+
+
+@triton.jit
+def exp(x):
+    """``tl.exp`` rounds x·log₂e to f32, which costs |x| ulp; the rounding error is put back to first order."""
+    if INTERPRETED:
+        return tl.exp(x)
+    else:
+        t = x * 1.4426950408889634
+        rest = tl.fma(x, 1.4426950216293335, -t) + x * 1.9259629911266175e-8
+        return tl.exp2(t) * tl.where(tl.abs(x) < 128.0, 1.0 + rest * 0.6931471805599453, 1.0)
 
 
 @triton.jit
@@ -77,7 +97,7 @@ def tanh(x):
     p = p * z - 3.33332819422e-1
     near = p * z * x + x
     t = tl.exp2(tl.abs(x) * -2.8853900817779268)
-    far = (1.0 - t) / (1.0 + t)
+    far = 1.0 - 2.0 * t / (1.0 + t)
     return tl.where(tl.abs(x) < 0.625, near, tl.where(x < 0, -far, far))
 
 
