@@ -171,6 +171,7 @@ SINGLE = {
     "distribute": f"{_P}; y = load Y; a = add p y; z = mul a y; {_END}",
     "S3": f"{_P}; l = reduce sum p j; n = div p l; z = mul n n; r = sqrt n; h = mul r z; o = reduce sum h j",
     "log-power": f"{_P}; l = reduce sum p j; n = div p l; r = mul n n; g = log r; z = mul p g; o = reduce sum z j",
+    "exp-log": f"{_P}; l = reduce sum p j; g = log l; h = sub t g; z = exp h; o = reduce sum z j",
     "abs-product": "x = load X; a = reduce sum x j; z = div x a; y = abs z; o = reduce sum y j",
     "abs-positive": f"{_P}; z = abs p; o = reduce sum z j",
     "N1": "s = load X; y = load Y; k = gt y 0.0; m = reduce max s j; t = sub s m; h = select k t -inf; p = exp h;"

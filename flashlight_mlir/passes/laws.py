@@ -41,6 +41,7 @@ LAWS: tuple[Law, ...] = (
     Law("N1", "select(k, w + u, l)", "select(k, w, l) + u", ("blind(k)", "blind(w)", "free(u)", "lowest(l)")),
     Law("D3", "select(k, f, g)", "indicator(k) * f + indicator(not_(k)) * g", ("known(k)", "summed(k)")),
     # units: exponentials and powers of w + u are kept relative to a running value
+    Law("exp-log", "exp(w + n * log(a))", "exp(w) * a ** n", ("number(n)", "positive(a)", "free(a)")),
     Law("S1", "exp(w + u)", "exp(w - max(w)) * exp(max(w) + u)", ("blind(w)", "free(u)", "summed(w)")),
     Law("S2-exp", "sum(exp(w - max(w)) ** p * (w + u) ** n * y)",
         "moments(w - max(w), max(w) + u, n, exp(w - max(w)) ** p * y)",
