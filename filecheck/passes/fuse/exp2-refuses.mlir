@@ -15,3 +15,18 @@ func.func @negative(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B
   } : !tensor_ext.tensor<B : f32>
   func.return %r : !tensor_ext.tensor<B : f32>
 }
+
+// A kernel that contracts nothing keeps exp, which is as accurate as the program's.
+// CHECK-LABEL: @row
+// CHECK-NOT:   exp2
+// CHECK:       pointwise.exp %
+func.func @row(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B, 64 : f32> {
+  %r = loop.kernel @k0(%X = %x) dims [b = B, j = 64] {
+    %0 = loop.load %X[b, j] : !loop.tile<b, j : f32>
+    %1 = loop.reduce max %0 over [j] : !loop.tile<b : f32>
+    %2 = pointwise.sub %0, %1 : !loop.tile<b, j : f32>
+    %3 = pointwise.exp %2 : !loop.tile<b, j : f32>
+    loop.store %3, 0[b, j]
+  } : !tensor_ext.tensor<B, 64 : f32>
+  func.return %r : !tensor_ext.tensor<B, 64 : f32>
+}

@@ -2,17 +2,19 @@
 
 // max(c x) = c max x;  exp(c x - c m) = exp2((c log₂e) x - (c log₂e) m)
 // CHECK-LABEL: @f
-// CHECK:       %[[x:.*]] = loop.load %X[b, j]
+// CHECK:       %[[x:.*]] = loop.contract
 // CHECK-NEXT:  %[[k:.*]] = arith.constant 0.18033688011112042 : f64
 // CHECK-NEXT:  %[[a:.*]] = pointwise.mul %[[x]], %[[k]]
 // CHECK-NEXT:  %[[m:.*]] = loop.reduce max %[[x]] over [j]
 // CHECK-NEXT:  %[[u:.*]] = pointwise.mul %[[m]], %[[k]]
 // CHECK-NEXT:  %[[d:.*]] = pointwise.sub %[[a]], %[[u]]
 // CHECK-NEXT:  %{{.*}} = pointwise.exp2 %[[d]]
-func.func @f(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B : f32> {
-  %r = loop.kernel @k0(%X = %x) dims [b = B, j = 64] {
+func.func @f(%x: !tensor_ext.tensor<B, 16 : f16>, %y: !tensor_ext.tensor<64, 16 : f16>) -> !tensor_ext.tensor<B : f32> {
+  %r = loop.kernel @k0(%X = %x, %Y = %y) dims [b = B, j = 64, d = 16] {
     %c = arith.constant 0.125 : f64
-    %0 = loop.load %X[b, j] : !loop.tile<b, j : f32>
+    %q = loop.load %X[b, d] : !loop.tile<b, d : f16>
+    %y_0 = loop.load %Y[j, d] : !loop.tile<j, d : f16>
+    %0 = loop.contract %q, %y_0 over [d] : !loop.tile<b, j : f32>
     %1 = pointwise.mul %0, %c : !loop.tile<b, j : f32>
     %2 = loop.reduce max %1 over [j] : !loop.tile<b : f32>
     %3 = pointwise.sub %1, %2 : !loop.tile<b, j : f32>
@@ -29,11 +31,13 @@ func.func @f(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B : f32>
 // CHECK:       pointwise.mul %[[s]]
 // CHECK:       loop.reduce max %[[s]] over [j]
 // CHECK:       pointwise.exp2
-func.func @masked(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B : f32> {
-  %r = loop.kernel @k0(%X = %x) dims [b = B, j = 64] {
+func.func @masked(%x: !tensor_ext.tensor<B, 16 : f16>, %y: !tensor_ext.tensor<64, 16 : f16>) -> !tensor_ext.tensor<B : f32> {
+  %r = loop.kernel @k0(%X = %x, %Y = %y) dims [b = B, j = 64, d = 16] {
     %c = arith.constant 0.125 : f64
     %ninf = arith.constant 0xFFF0000000000000 : f64
-    %0 = loop.load %X[b, j] : !loop.tile<b, j : f32>
+    %q = loop.load %X[b, d] : !loop.tile<b, d : f16>
+    %y_0 = loop.load %Y[j, d] : !loop.tile<j, d : f16>
+    %0 = loop.contract %q, %y_0 over [d] : !loop.tile<b, j : f32>
     %i = loop.index b - j : !loop.tile<b, j : index>
     %zero = arith.constant 0 : index
     %k = pointwise.ge %i, %zero : !loop.tile<b, j : i1>
@@ -60,13 +64,15 @@ func.func @masked(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B :
 // the maximum itself is the program's again
 // CHECK:       pointwise.mul %{{.*}}, %{{.*}} : !loop.tile<b : f32>
 // CHECK:       loop.store
-func.func @carried(%x: !tensor_ext.tensor<B, T : f32>) -> (!tensor_ext.tensor<B : f32>, !tensor_ext.tensor<B : f32>) {
-  %r, %t = loop.kernel @k0(%X = %x) dims [b = B, j = T] {
+func.func @carried(%x: !tensor_ext.tensor<B, 16 : f16>, %y: !tensor_ext.tensor<T, 16 : f16>) -> (!tensor_ext.tensor<B : f32>, !tensor_ext.tensor<B : f32>) {
+  %r, %t = loop.kernel @k0(%X = %x, %Y = %y) dims [b = B, j = T, d = 16] {
     %c = arith.constant 0.125 : f64
     %ninf = arith.constant 0xFFF0000000000000 : f64
     %zero = arith.constant 0.0 : f64
     %m, %l = loop.fold over [j] in [0, T) (%m0 = %ninf : !loop.tile<b : f32>, %l0 = %zero : !loop.tile<b : f32>) {
-      %0 = loop.load %X[b, j] : !loop.tile<b, j : f32>
+      %q = loop.load %X[b, d] : !loop.tile<b, d : f16>
+      %y_0 = loop.load %Y[j, d] : !loop.tile<j, d : f16>
+      %0 = loop.contract %q, %y_0 over [d] : !loop.tile<b, j : f32>
       %1 = pointwise.mul %0, %c : !loop.tile<b, j : f32>
       %2 = loop.reduce max %1 over [j] : !loop.tile<b : f32>
       %m1 = pointwise.max %m0, %2 : !loop.tile<b : f32>

@@ -1,10 +1,12 @@
 """Exponentials as powers of two, with constant scales folded into the conversion: one multiply-add for each score.
 
 Before:
-    func.func @f(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B : f32> {
-      %r = loop.kernel @k0(%X = %x) dims [b = B, j = 64] {
+    func.func @f(%x: !tensor_ext.tensor<B, 16 : f16>, %y: !tensor_ext.tensor<64, 16 : f16>) -> !tensor_ext.tensor<B : f32> {
+      %r = loop.kernel @k0(%X = %x, %Y = %y) dims [b = B, j = 64, d = 16] {
         %c = arith.constant 0.125 : f64
-        %0 = loop.load %X[b, j] : !loop.tile<b, j : f32>
+        %q = loop.load %X[b, d] : !loop.tile<b, d : f16>
+        %k = loop.load %Y[j, d] : !loop.tile<j, d : f16>
+        %0 = loop.contract %q, %k over [d] : !loop.tile<b, j : f32>
         %1 = pointwise.mul %0, %c : !loop.tile<b, j : f32>
         %2 = loop.reduce max %1 over [j] : !loop.tile<b : f32>
         %3 = pointwise.sub %1, %2 : !loop.tile<b, j : f32>
@@ -16,9 +18,11 @@ Before:
     }
 
 After:
-    func.func @f(%x: !tensor_ext.tensor<B, 64 : f32>) -> !tensor_ext.tensor<B : f32> {
-      %r = loop.kernel @k0(%X = %x) dims [b = B, j = 64] {
-        %0 = loop.load %X[b, j] : !loop.tile<b, j : f32>
+    func.func @f(%x: !tensor_ext.tensor<B, 16 : f16>, %y: !tensor_ext.tensor<64, 16 : f16>) -> !tensor_ext.tensor<B : f32> {
+      %r = loop.kernel @k0(%X = %x, %Y = %y) dims [b = B, j = 64, d = 16] {
+        %q = loop.load %X[b, d] : !loop.tile<b, d : f16>
+        %k = loop.load %Y[j, d] : !loop.tile<j, d : f16>
+        %0 = loop.contract %q, %k over [d] : !loop.tile<b, j : f32>
         %1 = arith.constant 0.18033688011112042 : f64
         %2 = pointwise.mul %0, %1 : !loop.tile<b, j : f32>
         %3 = loop.reduce max %0 over [j] : !loop.tile<b : f32>
@@ -34,7 +38,10 @@ After:
 With 0 < c < ∞: ``exp(a - b) = exp2(a·log₂e - b·log₂e)``, ``max(c·f) = c·max f``, and ``select(k, c·f, -∞) = c·select(k, f, -∞)``.
 A fold carries its maximum as the rounded ``m·log₂e``, and scores and rescaling subtract that same number: an exponential at the
 maximum is 2⁰ up to the rounding of one product, and a unit that does not move rescales by exactly 1.
-Refuses when: a scale is no positive constant: it stays a multiply of its own.
+A score divided by a constant is multiplied by its reciprocal, so that the scale folds too.
+``exp2(a·log₂e - b·log₂e)`` is off by |b| ulp of f32 where ``exp(a - b)`` is off by one: nothing beside 16-bit factors. A kernel
+without a contraction of such factors keeps ``exp``, which does not bound its speed: memory, or contractions in f32, do.
+Refuses when: no contraction has 16-bit factors; a scale is no positive constant: it stays a multiply of its own.
 Source: law N3.
 """
 
@@ -59,10 +66,10 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.transforms.common_subexpression_elimination import cse
 from xdsl.transforms.dead_code_elimination import region_dce
 
-from flashlight_mlir.dialects.loop import FoldOp, KernelOp, ReduceOp, YieldOp
+from flashlight_mlir.dialects.loop import ContractOp, FoldOp, KernelOp, ReduceOp, YieldOp
 from flashlight_mlir.dialects.loop.kernel import kernel_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
-from flashlight_mlir.dialects.syntax import is_float
+from flashlight_mlir.dialects.syntax import element_of, is_float
 
 LOG2E = log2(e)
 
@@ -116,6 +123,30 @@ class LiftFromReduce(RewritePattern):
             return
         inner = ReduceOp(op.kind.data, found[0], op.dims)
         rewriter.replace(op, [inner, build("mul", inner.result, found[1], order=list(kernel_of(op).dims))])
+
+
+def is_coarse(op: Operation) -> bool:
+    """A contraction of 16-bit factors."""
+    return isinstance(op, ContractOp) and any(element_of(side.type).bitwidth == 16 for side in op.operands)  # type: ignore[attr-defined]
+
+
+def is_score(value: SSAValue) -> bool:
+    """Computed elementwise from such a contraction."""
+    op = value.owner
+    return isinstance(op, Operation) and (is_coarse(op) or (isinstance(op, PointwiseOp) and any(map(is_score, op.args))))
+
+
+class DivideByScale(RewritePattern):
+    """``s / c -> s · (1/c)`` for a score s."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: PointwiseOp, rewriter: PatternRewriter) -> None:
+        if kind(op) != "div" or not is_score(op.args[0]):
+            return
+        constant = number(op.args[1])
+        if constant is not None and 0 < constant < inf and 0 < 1 / constant < inf:
+            scale = ConstantOp(FloatAttr(1 / constant, f64))
+            rewriter.replace(op, [scale, build("mul", op.args[0], scale.result, order=list(kernel_of(op).dims))])
 
 
 class Rescale:
@@ -231,9 +262,9 @@ class Exp2Pass(ModulePass):
     name = "exp2"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        patterns: list[RewritePattern] = [LiftFromSelect(), LiftFromReduce()]
+        patterns: list[RewritePattern] = [DivideByScale(), LiftFromSelect(), LiftFromReduce()]
         for kernel in list(op.walk()):
-            if isinstance(kernel, KernelOp):
+            if isinstance(kernel, KernelOp) and any(map(is_coarse, kernel.body.walk())):
                 PatternRewriteWalker(GreedyRewritePatternApplier(patterns, dce_enabled=True)).rewrite_region(kernel.body)
                 to_exp2(kernel)
                 region_dce(kernel.body)
