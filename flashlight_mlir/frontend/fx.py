@@ -9,7 +9,6 @@ outputs = imported.pack(results)
 from __future__ import annotations
 
 import inspect
-import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
@@ -19,7 +18,6 @@ import torch
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind, TensorArgument
 from torch.fx import Node
-from torch.fx import node as fx_node
 from torch.utils import _pytree as pytree
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -28,22 +26,11 @@ from xdsl.traits import is_side_effect_free
 
 from flashlight_mlir.diagnostics import CompileError, location_of
 from flashlight_mlir.dialects import tensor_ext as tx
-from flashlight_mlir.frontend import aten_create, aten_index, aten_linear, aten_pointwise, aten_reductions, aten_views
-from flashlight_mlir.frontend.builder import Builder, Number, Value
-from flashlight_mlir.frontend.calls import call
-from flashlight_mlir.frontend.dtypes import element
-from flashlight_mlir.frontend.handlers import HANDLERS, Context, Unsupported
+from flashlight_mlir.frontend.builder import Number, Value
 from flashlight_mlir.frontend.imported import Argument, Imported
-from flashlight_mlir.frontend.locations import location
-from flashlight_mlir.frontend.size_numbers import number
+from flashlight_mlir.frontend.importer import NodeImporter
 from flashlight_mlir.frontend.sizes import Sizes
 from flashlight_mlir.frontend.trace import trace
-
-_map_arg: Any = fx_node.map_arg
-_ = (aten_create, aten_index, aten_linear, aten_pointwise, aten_views)  # imported for their handlers
-_SKIPPED = re.compile(
-    r"aten\._assert|aten\.sym_constrain|aten\._functional_sym_constrain|aten\.sym_(size|numel|stride)|aten\._local_scalar"
-)
 
 
 def import_function(
@@ -96,35 +83,29 @@ class _Importer:
         self.names = names
         self.inputs = inputs
         self.shapes = shapes
-        self.block = Block()
-        self.b = Builder(self.block)
-        self.env: dict[Node, Any] = {}
         self.arguments: list[Argument] = []
 
     def run(self, leaves: Sequence[Any], in_spec: pytree.TreeSpec) -> Imported:
         nodes = list(self.program.graph.nodes)
         placeholders = [n for n in nodes if n.op == "placeholder"]
-        self.sizes = Sizes(self._named_symbols(placeholders))
+        self.nodes = NodeImporter(Sizes(self._named_symbols(placeholders)))
         fixed = self._inputs(placeholders, leaves)
-        results: tuple[Any, ...] = ()
         for node in nodes:
-            if node.meta.get("stack_trace"):  # what torch adds of its own stands where the line before it did
-                self.b.location = location(node.meta["stack_trace"])
-            try:
-                if node.op == "call_function":
-                    self.env[node] = self._import(node)
-                elif node.op == "output":
-                    results = self._outputs()
-            except CompileError as e:
-                raise CompileError(e.message, e.location or location_of(self.b.location)) from e
-        func = FuncOp(self.name, FunctionType.from_lists(self.block.arg_types, self._result_types()), Region(self.block))
-        _drop_unused(self.block)
+            if node.op == "call_function":
+                self.nodes.visit(node)
+        try:
+            results = self._outputs()
+        except CompileError as e:
+            raise CompileError(e.message, e.location or location_of(self.nodes.b.location)) from e
+        block = self.nodes.block
+        func = FuncOp(self.name, FunctionType.from_lists(block.arg_types, self._result_types()), Region(block))
+        drop_unused(block)
         module = ModuleOp([func])
         module.verify()
         assert self.program.call_spec.out_spec is not None
         return Imported(
             module, self.name, tuple(self.arguments), self._symbols(), self._ranges(),
-            tuple(self.b.relations), fixed, results, in_spec,
+            tuple(self.nodes.b.relations), fixed, results, in_spec,
             self.program.call_spec.out_spec,
         )  # fmt: skip
 
@@ -152,24 +133,14 @@ class _Importer:
             source = program.constants if spec.target in program.constants else program.state_dict
             tensor: torch.Tensor = source[spec.target].detach()
             if spec.kind == InputKind.CONSTANT_TENSOR and tensor.ndim == 0 and not tensor.is_complex():
-                self.env[node] = Number(tensor.item(), tensor.dtype)
+                self.nodes.env[node] = Number(tensor.item(), tensor.dtype)
             else:
                 self._argument(node, spec.target.removeprefix("f."), constant=tensor)
         return fixed
 
     def _argument(self, node: Node, name: str, leaf: int | None = None, constant: torch.Tensor | None = None) -> None:
-        meta = node.meta["val"]
-        if meta.layout != torch.strided:
-            raise CompileError(f"the input '{name}' is not a strided tensor")
-        try:
-            type = tx.tensor(self.sizes.shape(meta.shape), element(meta.dtype))
-        except CompileError as e:
-            raise CompileError(f"the input '{name}': {e.message}") from e
-        value = self.block.insert_arg(type, len(self.arguments))
-        hint = re.sub(r"[^A-Za-z0-9_]", "_", name)[:32].strip("_")
-        value.name_hint = f"p{hint}" if hint[:1].isdigit() else hint or None
+        self.nodes.argument(node, name)
         self.arguments.append(Argument(name, leaf, constant))
-        self.env[node] = value
 
     def _leaf_names(self) -> list[str]:
         out: list[str] = []
@@ -203,7 +174,7 @@ class _Importer:
 
     def _symbols(self) -> dict[str, tuple[int, int]]:
         out: dict[str, tuple[int, int]] = {}
-        for k, arg in enumerate(self.block.args):
+        for k, arg in enumerate(self.nodes.block.args):
             for axis, size in enumerate(tx.type_of(arg).shape):
                 if size.name is not None:
                     out.setdefault(size.name, (k, axis))
@@ -213,55 +184,10 @@ class _Importer:
         out: dict[str, tuple[int, int | None]] = {}
         program: Any = self.program
         for symbol, values in program.range_constraints.items():
-            if symbol in self.sizes.names:
+            if symbol in self.nodes.sizes.names:
                 low = int(values.lower) if values.lower.is_integer else 0
-                out[self.sizes.names[symbol]] = low, int(values.upper) if values.upper.is_Integer else None
+                out[self.nodes.sizes.names[symbol]] = low, int(values.upper) if values.upper.is_Integer else None
         return out
-
-    # Ops.
-
-    def _value(self, node: Node) -> Any:
-        if node in self.env and self.env[node] is not None:
-            return self.env[node]
-        meta = node.meta.get("val")
-        if isinstance(meta, torch.SymInt):
-            return self.sizes.expr(meta)
-        if isinstance(meta, int | float | bool):
-            return meta
-        if isinstance(meta, torch.SymFloat):
-            symbolic: Any = meta
-            return number(self.b, self.sizes, symbolic.node.expr)
-        raise CompileError(f"'{node.target}' has a result that is no tensor: not supported")
-
-    def _import(self, node: Node) -> Any:
-        target, meta = str(node.target), node.meta.get("val")
-        if _SKIPPED.match(target) or isinstance(meta, torch.SymInt | torch.SymFloat | torch.SymBool | int | float | bool):
-            return None  # sizes are read from the results' shapes
-        args, kwargs = _map_arg((node.args, dict(node.kwargs)), self._value)
-        if node.target is operator.getitem:
-            return args[0][args[1]]
-        metas: list[Any] = [*meta] if isinstance(meta, list | tuple) else [meta]
-        for m in metas:
-            self._check(target, m)
-        context = Context(self.b, self.sizes, meta, node)
-        if target in ("aten.max.dim", "aten.min.dim") and all(u.args[1] == 0 for u in node.users):
-            return [aten_reductions.extremum(context, target[5:8], *args, **kwargs)]
-        if target in HANDLERS:
-            try:
-                return HANDLERS[target](context, *args, **kwargs)
-            except Unsupported:
-                pass
-        return call(self.b, self.sizes, node.target, args, kwargs, meta)
-
-    @staticmethod
-    def _check(target: str, meta: Any) -> None:
-        if isinstance(meta, torch.Tensor):
-            if meta.layout != torch.strided:
-                raise CompileError(f"'{target}' gives a tensor of layout {meta.layout}: not supported")
-            try:
-                element(meta.dtype)
-            except CompileError as e:
-                raise CompileError(f"'{target}': {e.message}") from e
 
     # Outputs.
 
@@ -271,26 +197,26 @@ class _Importer:
         results: list[Any] = []
         for spec, node in zip(self.program.graph_signature.output_specs, output, strict=True):
             if spec.kind != OutputKind.USER_OUTPUT:
-                known = {n.name: self.arguments[v.index].name for n, v in self.env.items() if isinstance(v, BlockArgument)}
+                known = {n.name: self.arguments[v.index].name for n, v in self.nodes.env.items() if isinstance(v, BlockArgument)}
                 name = known.get(str(spec.target), str(spec.target).removeprefix("f."))
                 raise CompileError(f"the function changes its input or buffer '{name}' in place: not supported")
             if isinstance(node, Node):
-                value: Any = self._value(node)
+                value: Any = self.nodes.value(node)
                 if not isinstance(value, SSAValue | Number):
                     raise CompileError("the function returns a size: only tensors and constants are supported")
                 results.append(("result", len(values)))
-                values.append(self.b.tensor(cast(Value, value)))
+                values.append(self.nodes.b.tensor(cast(Value, value)))
             else:
                 results.append(("value", node))
-        self.b.emit_last(ReturnOp(*values))
+        self.nodes.b.emit_last(ReturnOp(*values))
         return tuple(results)
 
     def _result_types(self) -> list[Any]:
-        last = self.block.last_op
+        last = self.nodes.block.last_op
         return [] if last is None else [v.type for v in last.operands]
 
 
-def _drop_unused(block: Block) -> None:
+def drop_unused(block: Block) -> None:
     for op in reversed(list(block.ops)):
         if op.results and is_side_effect_free(op) and not any(list(r.uses) for r in op.results):
             op.detach()
