@@ -94,3 +94,22 @@ func.func @heavy(%x: !tensor_ext.tensor<S, S : f32>) -> !tensor_ext.tensor<S : f
   } : !tensor_ext.tensor<S : f32>
   func.return %r : !tensor_ext.tensor<S : f32>
 }
+
+// An index that is a value comes from data: where it is outside of the tensor nothing is read, and the element is 0.
+// CHECK-LABEL: @gather
+func.func @gather(%x: !tensor_ext.tensor<N, 8 : f32>, %at: !tensor_ext.tensor<64 : i64>) -> !tensor_ext.tensor<64 : f32> {
+  // CHECK: %[[AT:.*]] = block.expand %{{.*}} [1] : !block.tile<64, 1 : i64>
+  // CHECK-DAG: %[[LOW:.*]] = pointwise.ge %[[AT]], %{{.*}} : !block.tile<64, 1 : i1>
+  // CHECK-DAG: %[[N:.*]] = block.index N : index
+  // CHECK-DAG: %[[END:.*]] = pointwise.cast %[[N]] : i64
+  // CHECK-DAG: %[[HIGH:.*]] = pointwise.lt %[[AT]], %[[END]] : !block.tile<64, 1 : i1>
+  // CHECK: %[[IN:.*]] = pointwise.and %[[LOW]], %[[HIGH]]
+  // CHECK: block.load %{{.*}}[%{{.*}} + %[[AT]], %{{.*}} + %{{.*}}] if %[[IN]] : !block.tile<64, 8 : f32>
+  %r = loop.kernel @k(%X = %x, %A = %at) dims [i = 64, d = 8] schedule [i grid 64, d whole] warps 4 stages 2 {
+    %0 = loop.load %A[i] : !loop.tile<i : i64>
+    %1 = loop.load %X[%0, d] : !loop.tile<i, d : f32>
+    %2 = loop.reduce sum %1 over [d] : !loop.tile<i : f32>
+    loop.store %2, 0[i]
+  } : !tensor_ext.tensor<64 : f32>
+  func.return %r : !tensor_ext.tensor<64 : f32>
+}

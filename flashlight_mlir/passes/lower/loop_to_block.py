@@ -36,6 +36,7 @@ After:
 Grid dims of size 1 and other dims of one lane are scalars, so their axis vanishes. A whole dim has the next power of two of
 lanes. Lanes beyond a limit are masked (law T): loads read 0, stores leave them out, a reduction sees its identity, a
 contraction sees 0 in both factors. Dims whose extent is a multiple of the tile, and ``full`` folds, have no mask.
+An index that is a value has one: where it is outside of the tensor, the element reads 0 (``tests/test_bounds.py``).
 
 Refuses when: a dim has no tile size, a whole dim is no constant, or a value has more elements than a block may.
 """

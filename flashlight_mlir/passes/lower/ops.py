@@ -14,7 +14,7 @@ from flashlight_mlir.dialects import block as blk
 from flashlight_mlir.dialects import pointwise
 from flashlight_mlir.dialects.loop import ContractOp, FoldOp, IndexOp, LoadOp, ReduceOp, StoreOp, YieldOp, dims_of
 from flashlight_mlir.dialects.syntax import element_of, is_float
-from flashlight_mlir.dialects.tensor_ext import TensorType
+from flashlight_mlir.dialects.tensor_ext import TensorType, type_of
 from flashlight_mlir.expr import Call, Expr
 from flashlight_mlir.passes.lower.dims import Dim, Unsupported, is_multiple, is_small
 from flashlight_mlir.passes.lower.emit import Emitter, identity
@@ -140,12 +140,26 @@ def lower_load(em: Emitter, op: LoadOp, values: Values) -> SSAValue:
     known(em, dims)
     scalars, lanes = address(em, op.index, dims, values)
     extra = em.align(values[op.mask], dims_of(op.mask.type), dims) if op.mask else None
-    mask = em.mask(dims, dims, extra)
+    mask = inside(em, op, scalars, lanes, em.mask(dims, dims, extra))
     element = element_of(op.result.type)
     type = blk.block([em.counts[d] for d in em.axes(dims)], element)
     result = em.add(blk.LoadOp(values[op.source], scalars, lanes, mask, type)).result
     em.zeros[result] = {d for d in em.axes(dims) if em.dims[d].ragged}
     return result
+
+
+def inside(
+    em: Emitter, op: LoadOp, scalars: Sequence[SSAValue], lanes: dict[int, SSAValue], mask: SSAValue | None
+) -> SSAValue | None:
+    """``mask``, and every index that is a value within its axis: elements elsewhere read 0, whatever the data says."""
+    for axis, (entry, size) in enumerate(zip(op.index, type_of(op.source).shape, strict=True)):
+        if isinstance(entry, SSAValue):
+            at, extent = lanes.get(axis, scalars[axis]), em.index(size)
+            if size.constant is None and element_of(extent.type) != element_of(at.type):
+                extent = em.pointwise("cast", extent, to=element_of(at.type))
+            for here in (em.pointwise("ge", at, em.constant(0, IndexType())), em.pointwise("lt", at, extent)):
+                mask = here if mask is None else em.pointwise("and", mask, here)
+    return mask
 
 
 def known(em: Emitter, dims: Sequence[str]) -> None:
