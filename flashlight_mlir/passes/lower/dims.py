@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from xdsl.ir import SSAValue
 
+from flashlight_mlir.analysis.products import widened
 from flashlight_mlir.analysis.sizes import next_power_of_two
-from flashlight_mlir.dialects.loop import ContractOp, KernelOp
+from flashlight_mlir.dialects.loop import KernelOp
 from flashlight_mlir.expr import Atom, Expr, Name
 
 
@@ -39,7 +40,6 @@ class Dim:
 def lane_counts(kernel: KernelOp) -> dict[str, int]:
     """Lanes of each dim: its tile's size, or for a whole dim the next power of two (at least 16 where a dot contracts it)."""
     assert kernel.schedule
-    contracted = {d for op in kernel.body.walk() if isinstance(op, ContractOp) for d in op.dims}
     counts: dict[str, int] = {}
     for plan in kernel.schedule.data.plans:
         extent = kernel.dims[plan.dim].constant
@@ -47,15 +47,13 @@ def lane_counts(kernel: KernelOp) -> dict[str, int]:
             if extent is None:
                 raise Unsupported(f"dim {plan.dim} = {kernel.dims[plan.dim]} is covered whole but is no constant")
             counts[plan.dim] = next_power_of_two(extent)
-            if 1 < extent < 16 and plan.dim in contracted:
-                counts[plan.dim] = 16
         elif plan.size is None:
             raise Unsupported(f"dim {plan.dim} has no tile size")
         elif plan.size & (plan.size - 1):
             raise Unsupported(f"the tile of dim {plan.dim} has {plan.size} elements, which is no power of two")
         else:
             counts[plan.dim] = plan.size
-    return counts
+    return widened(kernel, counts, [p.dim for p in kernel.schedule.data.plans if p.role == "whole"])
 
 
 def is_multiple(expr: Expr, size: int, tiles: Mapping[str, tuple[int, Expr]]) -> bool:

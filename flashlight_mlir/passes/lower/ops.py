@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.arith import ConstantOp
-from xdsl.dialects.builtin import IndexType, StringAttr, bf16, f16, f32, f64, i64
+from xdsl.dialects.builtin import IndexType, StringAttr, f32, f64, i64
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint
 
 from flashlight_mlir.analysis.predicates import index_expr
+from flashlight_mlir.analysis.products import is_dot
 from flashlight_mlir.dialects import block as blk
 from flashlight_mlir.dialects import pointwise
 from flashlight_mlir.dialects.loop import ContractOp, FoldOp, IndexOp, LoadOp, ReduceOp, StoreOp, YieldOp, dims_of
@@ -221,15 +222,13 @@ def lower_contract(em: Emitter, op: ContractOp, values: Values) -> SSAValue:
     result_element = element_of(op.result.type)
     a_axes, b_axes = (em.axes(dims_of(v.type)) for v in (op.lhs, op.rhs))
     a, b = (masked(em, v, [d for d in over if d in axes], 0, values) for v, axes in ((op.lhs, a_axes), (op.rhs, b_axes)))
-    rows, columns = ([d for d in p if d not in q] for p, q in ((a_axes, b_axes), (b_axes, a_axes)))
-    shared = [d for d in a_axes if d in b_axes]
-    fits = len(rows) == len(columns) == len(shared) == 1 and shared == over
-    if fits and em.counts[shared[0]] >= 16 and element_of(a.type) in (f16, bf16, f32):
-        if em.order.index(rows[0]) > em.order.index(columns[0]):
+    if is_dot(op, em.counts):
+        (row,), (column,) = ([d for d in p if d not in q] for p, q in ((a_axes, b_axes), (b_axes, a_axes)))
+        if em.order.index(row) > em.order.index(column):
             a, a_axes, b, b_axes = b, b_axes, a, a_axes
-        if a_axes[0] == shared[0]:
+        if a_axes[0] == over[0]:
             a = em.once(("trans", a), blk.TransOp(a))
-        if b_axes[0] != shared[0]:
+        if b_axes[0] != over[0]:
             b = em.once(("trans", b), blk.TransOp(b))
         value = em.add(blk.DotOp(a, b, None, op.precision or StringAttr("ieee") if element_of(a.type) == f32 else None))
         result = value.result

@@ -32,15 +32,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from math import prod
 from typing import Self
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import AnyFloat, Float32Type, ModuleOp
-from xdsl.ir import Attribute, Operation
+from xdsl.dialects.builtin import Float32Type, ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ArgSpec
 
+from flashlight_mlir.analysis.pressure import footprint, registers, shared_bytes
+from flashlight_mlir.analysis.products import widened
 from flashlight_mlir.analysis.sizes import next_power_of_two, nominal
 from flashlight_mlir.diagnostics import CompileError, Remark, emit, location_of
 from flashlight_mlir.dialects.loop import (
@@ -70,101 +70,21 @@ WARPS = 8
 
 
 def tiled_dims(kernel: KernelOp, schedule: Schedule) -> list[str]:
-    """Grid dims whose tiles have more than one element: of those that the same factors have, the longest."""
+    """Grid dims whose tiles have more than one element: those of one factor only; of several in the same factors, the longest."""
     grid = [p.dim for p in schedule.grid]
     contracts = [op for op in kernel.body.walk() if isinstance(op, ContractOp)]
     sides: dict[tuple[tuple[bool, bool], ...], list[str]] = {}
     for d in grid:
         side = tuple((d in dims_of(c.lhs.type), d in dims_of(c.rhs.type)) for c in contracts)
-        if any(a != b for a, b in side):
+        if any(a != b for a, b in side) and (True, True) not in side:
             sides.setdefault(side, []).append(d)
     return [max(alike, key=lambda d: nominal(kernel.dims[d])) for alike in sides.values()] or grid[-1:]
-
-
-def count(type: Attribute, sizes: dict[str, int]) -> int:
-    """Elements of a tile."""
-    return prod(sizes[d] for d in dims_of(type))
-
-
-def words(type: Attribute, sizes: dict[str, int]) -> float:
-    """32-bit registers that a tile takes: a half for 16-bit floats, else one (indices and masks are computed where they are used)."""
-    element = element_of(type)
-    narrow = isinstance(element, AnyFloat) and element.bitwidth == 16
-    return count(type, sizes) / (2 if narrow else 1)
-
-
-def footprint(kernel: KernelOp, sizes: dict[str, int]) -> int:
-    """Elements in registers at once: the largest state of a fold, and the largest value beside it."""
-    states = [sum(count(t, sizes) for t in op.outputs.types) for op in kernel.body.walk() if isinstance(op, FoldOp)]
-    values = [count(r.type, sizes) for op in kernel.body.walk() if not isinstance(op, FoldOp) for r in op.results]
-    return max(states, default=0) + max(values, default=0)
-
-
-def registers(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int], gpu: Machine) -> float:
-    """32-bit registers for tiles at once, of all threads: a fold's state, and in its step the largest value and the largest
-    computed operand. Values with the dims of a carried one take its place, and so does what comes after the fold.
-
-    Loads that are only multiplied stay in shared memory; where matrix instructions do not read it, those that last for
-    the whole fold are held in registers too.
-    """
-    results = [(op, r) for op in kernel.body.walk() if not isinstance(op, FoldOp) for r in op.results]
-    multiplied = {r for _, r in results if r.uses and all(isinstance(use.operation, ContractOp) for use in r.uses)}
-    steps: dict[FoldOp | None, list[float]] = {}
-    operands: dict[FoldOp | None, list[float]] = {}
-    held = 0.0
-    for op, r in results:
-        fold = enclosing(op)
-        if fold is not None and dims_of(r.type) in carried(fold):
-            continue
-        if r not in multiplied:
-            steps.setdefault(fold, []).append(words(r.type, sizes))
-        elif not isinstance(op, LoadOp):
-            operands.setdefault(fold, []).append(words(r.type, sizes))
-        elif not gpu.reads_shared and all(schedule.role(d) != "stream" for d in dims_of(r.type)):
-            held += words(r.type, sizes)
-    return held + max(
-        (
-            state(fold, sizes) + max(steps.get(fold, []), default=0.0) + max(operands.get(fold, []), default=0.0)
-            for fold in {*steps, *operands}
-        ),
-        default=0.0,
-    )
-
-
-def enclosing(op: Operation) -> FoldOp | None:
-    """The fold that an op is part of."""
-    parent = op.parent_op()
-    while parent is not None and not isinstance(parent, FoldOp):
-        parent = parent.parent_op()
-    return parent
-
-
-def carried(fold: FoldOp) -> set[tuple[str, ...]]:
-    """The dims of each value that a fold carries."""
-    return {dims_of(t) for t in fold.outputs.types}
-
-
-def state(fold: FoldOp | None, sizes: dict[str, int]) -> float:
-    """Registers of what a fold, and those around it, carry."""
-    return 0.0 if fold is None else sum(words(t, sizes) for t in fold.outputs.types) + state(enclosing(fold), sizes)
 
 
 def widest(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int]) -> int:
     """The longest row of an accumulator: chunks as long as that keep the two products of a step alike."""
     states = [dims_of(t) for op in kernel.body.walk() if isinstance(op, FoldOp) for t in op.outputs.types]
     return max((sizes[d] for dims in states for d in dims if schedule.role(d) == "whole"), default=1)
-
-
-def shared_bytes(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int], stages: int) -> int:
-    """Shared memory of the operands of contractions: streamed ones once a stage, the others once."""
-    total = 0
-    for op in kernel.body.walk():
-        if isinstance(op, LoadOp):
-            streamed = any(schedule.role(d) == "stream" for d in dims_of(op.result.type))
-            multiplied = any(isinstance(use.operation, ContractOp) for use in op.result.uses)
-            width = 4 if isinstance(element_of(op.result.type), Float32Type) else 2
-            total += count(op.result.type, sizes) * width * (stages if streamed else 1 if multiplied else 0)
-    return total
 
 
 def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int], gpu: Machine = DEFAULT) -> Schedule:
@@ -175,12 +95,13 @@ def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int], gpu: Mach
             return footprint(kernel, sizes) <= VECTOR_ELEMENTS
         threads = 32 * warps
         each = min(gpu.most_registers, gpu.registers // threads) - RESERVED - (0 if gpu.reads_shared else FRAGMENTS)
-        return registers(kernel, schedule, sizes, gpu) <= each * threads
+        return registers(kernel, schedule, widened(kernel, sizes, whole), gpu) <= each * threads
 
     def share(sizes: dict[str, int], stages: int) -> bool:
         return shared_bytes(kernel, schedule, sizes, stages) <= gpu.shared
 
     tiled = tiled_dims(kernel, schedule)
+    whole = [p.dim for p in schedule.plans if p.role == "whole"]
     contracts = [op for op in kernel.body.walk() if isinstance(op, ContractOp)]
     full_precision = any(isinstance(element_of(c.lhs.type), Float32Type) for c in contracts)
     sizes: dict[str, int] = {}
@@ -199,11 +120,12 @@ def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int], gpu: Mach
             sizes = wider
     sizes |= {d: s for d, s in told.items() if d in sizes}
     free = [d for d in tiled if d not in told]
-    chunks = [p.dim for p in schedule.plans if p.role == "stream" and p.dim not in told and contracts]
+    chunks = [p.dim for p in schedule.plans if p.role == "stream" and p.dim not in told]
+    # Large tiles read less memory, and wgmma takes 64 rows: chunks give way before rows do.
+    least = [(free, 64), (chunks, 32), (free, 16), (chunks, 16), (free, 1)] if contracts else [(free, 1), (chunks, 1)]
     while not fits(sizes, WARPS):
-        # Large tiles read less memory, and wgmma takes 64 rows: chunks give way before rows do.
-        larger = [d for d in free if sizes[d] > (64 if contracts else 1)] or [d for d in chunks if sizes[d] > 32]
-        if not (larger := larger or [d for d in free if sizes[d] > 16]):
+        larger = next((found for dims, n in least if (found := [d for d in dims if sizes[d] > n])), None)
+        if larger is None:
             break
         sizes[max(larger, key=lambda d: sizes[d])] //= 2
     rows = max((sizes[d] for d in tiled), default=1)
