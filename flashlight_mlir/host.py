@@ -28,13 +28,14 @@ from flashlight_mlir.runtime.launch import PLANS, Launcher
 class Launches(InterpreterFunctions):
     """A lowered kernel is one launch."""
 
-    def __init__(self, launchers: Mapping[KernelOp, Launcher], device: torch.device):
+    def __init__(self, launchers: Mapping[KernelOp, Launcher], device: torch.device, sizes: Mapping[str, int]):
         self.launchers = launchers
         self.device = device
+        self.sizes = sizes
 
     @impl(KernelOp)
     def run_kernel(self, _: Interpreter, op: KernelOp, args: PythonValues) -> PythonValues:
-        return tuple(self.launchers[op](*args, device=self.device))
+        return tuple(self.launchers[op](*args, device=self.device, sizes=self.sizes))
 
 
 def launchers(module: ModuleOp) -> dict[KernelOp, Launcher]:
@@ -64,7 +65,7 @@ class Host:
             frame = Frame(size_bindings(self.func, inputs), native=True, device=device)
             if len(self._ready) >= PLANS:
                 self._ready.clear()
-            self._ready[key] = interpreter(self.module, frame, Launches(self.launchers, device))
+            self._ready[key] = interpreter(self.module, frame, Launches(self.launchers, device, frame.sizes))
         return run(self._ready[key], self.func, inputs, native=True)
 
 

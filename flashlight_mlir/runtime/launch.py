@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import linecache
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib import import_module
 from math import prod
 from typing import Any
@@ -45,8 +46,10 @@ def evaluate(expr: Expr, sizes: dict[str, int]) -> int:
     return expr.evaluate(value)
 
 
-def bind(params: Sequence[Tensor], tensors: Sequence[torch.Tensor], title: str = "kernel") -> dict[str, int]:
-    """Size symbols from the shapes of the arguments; every relation between them is checked."""
+def bind(
+    params: Sequence[Tensor], tensors: Sequence[torch.Tensor], title: str = "kernel", known: Mapping[str, int] | None = None
+) -> dict[str, int]:
+    """Size symbols from the shapes of the arguments, or else ``known``; every relation between them is checked."""
     if len(tensors) != len(params):
         raise ShapeError(f"{title} takes {len(params)} tensors, got {len(tensors)}")
     sizes: dict[str, int] = {}
@@ -58,13 +61,14 @@ def bind(params: Sequence[Tensor], tensors: Sequence[torch.Tensor], title: str =
         for size, actual in zip(param.shape, tensor.shape, strict=True):
             if size.name is not None:
                 sizes.setdefault(size.name, actual)
+    sizes = {**(known or {}), **sizes}
     for k, (param, tensor) in enumerate(zip(params, tensors, strict=True)):
         for axis, (size, actual) in enumerate(zip(param.shape, tensor.shape, strict=True)):
             if missing := sorted(size.names - sizes.keys()):
                 raise ShapeError(f"{title}: no argument tells the size {', '.join(missing)}")
             if (expected := evaluate(size, sizes)) != actual:
-                known = "" if size.constant is not None else f" ({size} with {_text(sizes)})"
-                raise ShapeError(f"{title}: axis {axis} of argument {k} should be {expected}{known}, is {actual}")
+                form = "" if size.constant is not None else f" ({size} with {_text(sizes)})"
+                raise ShapeError(f"{title}: axis {axis} of argument {k} should be {expected}{form}, is {actual}")
     return sizes
 
 
@@ -117,16 +121,19 @@ class Launcher:
     fn: Any = field(default=None, repr=False)
     plans: dict[Hashable, Plan] = field(default_factory=dict[Hashable, Plan], repr=False)
 
-    def __call__(self, *tensors: torch.Tensor, device: torch.device | None = None) -> list[torch.Tensor]:
-        """Run the kernel; the results are new contiguous tensors."""
+    def __call__(
+        self, *tensors: torch.Tensor, device: torch.device | None = None, sizes: Mapping[str, int] | None = None
+    ) -> list[torch.Tensor]:
+        """Run the kernel; the results are new contiguous tensors. ``sizes`` are those that no argument may tell."""
         k = self.kernel
         device = tensors[0].device if tensors else device or torch.device("cpu")
-        key = tuple((t.shape, t.stride(), t.dtype, t.device) for t in tensors)
+        untold = tuple(sizes[s] for s in self.untold) if sizes else ()
+        key = (untold, *((t.shape, t.stride(), t.dtype, t.device) for t in tensors))
         plan = self.plans.get(key)
         if plan is None:
             if len(self.plans) >= PLANS:
                 self.plans.clear()
-            plan = self.plans[key] = self._plan(tensors, device)
+            plan = self.plans[key] = self._plan(tensors, device, sizes)
         outputs = [torch.empty(s, dtype=DTYPES[o.dtype], device=device) for s, o in zip(plan.shapes, k.outputs, strict=True)]
         if plan.programs == 0 or all(o.numel() == 0 for o in outputs):
             return outputs
@@ -141,9 +148,15 @@ class Launcher:
         )
         return outputs
 
-    def _plan(self, tensors: Sequence[torch.Tensor], device: torch.device) -> Plan:
+    @cached_property
+    def untold(self) -> list[str]:
+        """Size symbols that are no axis of an argument."""
+        told = {e.name for t in self.kernel.inputs for e in t.shape}
+        return [s for s in self.kernel.symbols if s not in told]
+
+    def _plan(self, tensors: Sequence[torch.Tensor], device: torch.device, known: Mapping[str, int] | None) -> Plan:
         k = self.kernel
-        sizes = bind(k.inputs, tensors, k.title)
+        sizes = bind(k.inputs, tensors, k.title, {s: known[s] for s in self.untold} if known else None)
         if any(t.device != device for t in tensors):
             raise ShapeError(f"{k.title}: arguments are on different devices")
         if missing := [s for s in k.symbols if s not in sizes]:
