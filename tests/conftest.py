@@ -3,3 +3,7 @@
 import os
 
 os.environ.setdefault("TRITON_INTERPRET", "1")
+
+from flashlight_mlir.analysis import order
+
+order.STRICT = True  # an application of a law that does not lower the order fails the test

@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
+from typing import NoReturn
 
-from flashlight_mlir.analysis import facts
+from flashlight_mlir.analysis import facts, order
+from flashlight_mlir.analysis.order import Order
 from flashlight_mlir.analysis.patterns import REDUCTIONS, Bindings, Law, Matcher, build, parse, rebuild, reduced
 from flashlight_mlir.analysis.terms import Pool, Term
+from flashlight_mlir.diagnostics import CompileError
 from flashlight_mlir.dialects.pointwise import ROWS
 from flashlight_mlir.dialects.syntax import is_float
-
-FUEL = 20_000
-"""Rewrites after which a row must be circular; a program needs some hundred."""
 
 
 class Refused(Exception):
@@ -42,7 +42,10 @@ class Context:
     early: frozenset[Term] = frozenset()
     kind: str = "sum"
     memo: dict[Term, Term] = field(default_factory=dict[Term, Term])
-    fuel: int = FUEL
+    ranking: Order = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ranking = Order(self)
 
     def free(self, t: Term) -> bool:
         return not t.dims.intersection(self.over)
@@ -99,6 +102,8 @@ class Context:
                 return n.is_integer() or all(facts.positive(env[a]) for a in args[:-1])
             case "loose":
                 return self.unit(self.pool.add(*(env[a] for a in args))) is None
+            case "whole":
+                return "..." not in env
             case "float_cast":
                 compares = env["a"].op in ROWS and ROWS[env["a"].op].rule == "bool"
                 return is_float(env["@"].data) and not compares
@@ -115,6 +120,8 @@ class Context:
         result = t
         if inside and not (t.op == "sum" and self.unit(t)):
             result = rebuild(self.pool, t, [self.normal(a) for a in t.args])
+            if self.ranking.rises(result, t):
+                self.circular(t, "what its parts became")
             if (better := self.rewrite(result)) is not None:
                 result = self.normal(better)
         self.memo[t] = result
@@ -135,21 +142,31 @@ class Context:
         elif not self.mixed(t):
             return None
         for law in self.laws:
-            where, whole = _conditions(law)
-            left = parse(law.left)
-            if not _may_match(left.op, t) or (law.can_cancel and t.over != self.over):
-                continue
-            for env in Matcher(context, where).match(left, t, {"@": t}):
-                if all(context.holds_for(c, args, env) for c, args in whole) and _accurate(law, env):
-                    right = build(parse(law.right), env, context)
-                    if "..." in env:
-                        right = self.pool.mul(right, env["..."])
-                    if right is not t:
-                        self.fuel -= 1
-                        if self.fuel < 0:
-                            raise Refused(t, f"law {law.name} goes in circles")
-                        return right
+            if (right := self.apply(law, t, context)) is not None:
+                if not self.ranking.falls(right, t):
+                    self.circular(t, f"law {law.name} ({law})")
+                return right
         return None
+
+    def apply(self, law: Law, t: Term, context: Context) -> Term | None:
+        """What the row makes of the term, if it matches at its top; ``context`` is that of the reduction t, if it is one."""
+        where, whole = _conditions(law)
+        left = parse(law.left)
+        if not _may_match(left.op, t) or (law.can_cancel and t.over != self.over):
+            return None
+        for env in Matcher(context, where).match(left, t, {"@": t}):
+            if all(context.holds_for(c, args, env) for c, args in whole) and _accurate(law, env):
+                right = build(parse(law.right), env, context)
+                if "..." in env:
+                    right = self.pool.mul(right, env["..."])
+                if right is not t:
+                    return right
+        return None
+
+    def circular(self, t: Term, culprit: str) -> NoReturn:
+        """Stop: what does not lower the order might go on for ever."""
+        message = f"{culprit} does not lower the order of {t}"
+        raise CompileError(message) if order.STRICT else Refused(t, message)
 
     def factors(self, t: Term) -> list[tuple[Term, int]]:
         """The factors of a summand with their powers."""
@@ -199,7 +216,7 @@ def _conditions(law: Law) -> tuple[dict[str, tuple[str, ...]], tuple[tuple[str, 
     for text in law.where:
         name, inside = re.fullmatch(r"(\w+)\((.*)\)", text).groups()  # type: ignore[union-attr]
         args = [a.strip() for a in inside.split(",")]
-        if name in ("splits", "loose", "float_cast", "increasing", "decreasing"):
+        if name in ("splits", "loose", "whole", "float_cast", "increasing", "decreasing"):
             whole.append((name, args))
         else:
             single[args[0]] = (*single.get(args[0], ()), name)

@@ -5,7 +5,7 @@ varying operand. Conditions: ``free(c)`` c does not depend on j; ``blind(x)`` x 
 neither; ``neutral(c)`` both; ``known(k)`` either; ``summed(k)`` the
 reduction is a sum. ``mean(w)`` is ``sum(w) / sum(1)``, ``moments(a, b, n, y)`` is
 ``sum((a + b) ** n * y)`` by the binomial theorem: sums of ``a ** k * y``. A row is read left to right and must lower the order
-that ``analysis/separate.py`` states. ``can_cancel`` rows are used only where what they multiply is nonnegative.
+of ``analysis/order.py``. ``can_cancel`` rows are used only where what they multiply is nonnegative.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LAWS: tuple[Law, ...] = (
     Law("narrow", "cast(a)", "a", ("float_cast(a)",)),
     # splitting
     Law("distribute", "(a + b) * c", "a * c + b * c", ("mixed(a)",)),
-    Law("scale", "c * (a + b)", "c * a + c * b", ("neutral(c)", "loose(a, b)")),
+    Law("scale", "c * (a + b)", "c * a + c * b", ("neutral(c)", "loose(a, b)", "whole(c)")),
     Law("multinomial", "(a + b) ** n", "a * (a + b) ** (n - 1) + b * (a + b) ** (n - 1)", ("mixed(a)", "several(n)")),
     Law("S3", "(a * b) ** n", "a ** n * b ** n", ("splits(a, b, n)",)),
     Law("S4", "log(a * b)", "log(a) + log(b)", ("positive(a)", "positive(b)")),
