@@ -16,6 +16,7 @@ from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse.merge_dims import find_merges
 from flashlight_mlir.passes.fuse.naming import dim_roles
+from flashlight_mlir.passes.fuse.sharing import discard, reduced, share
 from flashlight_mlir.passes.fuse.substitution import Substitution, TooLarge
 
 VIEWS = T.ReshapeOp | T.TransposeOp | T.SliceOp | T.BroadcastOp
@@ -109,15 +110,6 @@ class Plan:
             discard(emitter)
             raise
         return emitter
-
-
-def discard(emitter: Substitution) -> None:
-    for op in reversed(list(emitter.block.ops)):
-        emitter.block.erase_op(op)
-
-
-def reduced(emitter: Substitution) -> set[str]:
-    return {d for op in emitter.block.ops if isinstance(op, ReduceOp | ContractOp) for d in op.dims}
 
 
 def grid(emitter: Substitution) -> dict[str, int]:
@@ -260,41 +252,6 @@ def choose(made: Plan, root: SSAValue) -> tuple[SSAValue, Remark] | None:
     found = next((f for cut in (forced_cut, nested_cut, crossed_cut, priced_cut) if (f := cut(made, root, emitter))), None)
     discard(emitter)
     return found
-
-
-def share(made: Plan, a: Sequence[SSAValue], b: SSAValue) -> bool:
-    """Once merged, the parallel dims are the same but for short or reduced ones, and no root waits for another."""
-    roots = [*a, b]
-    if any(reaches(leaf, other) for r in roots for leaf in made.region([r])[1] for other in roots if other is not r):
-        return False
-    key = made.key(roots)
-    if key not in made.sharing:
-        made.sharing[key] = _alike(made, roots)
-    return made.sharing[key]
-
-
-def _alike(made: Plan, roots: Sequence[SSAValue]) -> bool:
-    leaves = [set(made.region([r])[1]) for r in roots]
-    if any(not leaves[-1] & other for other in leaves[:-1]):
-        return False
-    try:
-        emitter = made.emitter(roots)
-    except TooLarge:
-        return False
-    names = find_merges(list(emitter.block.ops), emitter.dims)
-    inner = {names.get(d, d) for d in reduced(emitter)}
-    discard(emitter)
-    queue = iter(emitter.roots)
-    sets = [{names.get(d, d) for d in (next(queue) for s in T.type_of(r).shape if s != Expr.of(1))} for r in roots]
-    largest = max(sets, key=len)
-    extra = {d for s in sets for d in largest - s}
-    common = all(s <= largest and (s or not largest) for s in sets)
-    return common and all(d in inner or is_whole(emitter.dims[d]) for d in extra)
-
-
-def reaches(value: SSAValue, target: SSAValue) -> bool:
-    """``value`` is computed from ``target``, by whatever runs it."""
-    return any(target in op.results for op in cone([value]))
 
 
 def plan(block: Block) -> Plan:
