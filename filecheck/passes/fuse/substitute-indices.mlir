@@ -29,13 +29,13 @@ func.func @repeated(%k: !tensor_ext.tensor<2, S : f32>) -> !tensor_ext.tensor<6 
   func.return %r : !tensor_ext.tensor<6 : f32>
 }
 
-// x xᵀ + |x|²: x at i and x at j are two instances, and the squared norm at i and at j are two reductions.
+// x xᵀ + |x|²: x at i and x at j are two instances; the squared norm at j binds the name that the product binds.
 // CHECK-LABEL: @two_instances
 // CHECK:       loop.load %X[i, d]
 // CHECK-NEXT:  loop.load %X[j, d]
 // CHECK-NEXT:  loop.contract %0, %1 over [d] : !loop.tile<i, j : f32>
-// CHECK:       loop.load %X[j, c]
-// CHECK:       loop.reduce sum %{{.*}} over [c] : !loop.tile<j : f32>
+// CHECK-NEXT:  pointwise.mul %1, %1 : !loop.tile<j, d : f32>
+// CHECK-NEXT:  loop.reduce sum %{{.*}} over [d] : !loop.tile<j : f32>
 func.func @two_instances(%x: !tensor_ext.tensor<S, 64 : f32>) -> !tensor_ext.tensor<S, S : f32> {
   %r = tensor_ext.group @k0(%X = %x) {
     %p = tensor_ext.contract %X[i, d], %X[j, d] -> [i, j] : !tensor_ext.tensor<S, S : f32>

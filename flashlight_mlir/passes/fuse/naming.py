@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from flashlight_mlir.analysis.cost import row_dim
-from flashlight_mlir.dialects.loop import ContractOp, LoadOp, dims_of
+from flashlight_mlir.dialects.loop import ContractOp, LoadOp, ReduceOp, dims_of
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse.merge_dims import carried, find_merges
 from flashlight_mlir.passes.fuse.substitution import Substitution
@@ -22,7 +22,8 @@ def dim_roles(emitter: Substitution) -> dict[str, str]:
     def same(dims: Iterable[str]) -> set[str]:
         return {merged.get(d, d) for d in dims}
 
-    inner = same(d for d in emitter.dims if d not in emitter.roots)
+    summed = {d for op in emitter.block.ops if isinstance(op, ContractOp | ReduceOp) for d in op.dims}
+    inner = same(d for d in emitter.dims if d in summed or d not in emitter.roots)
     roots = [d for d in dict.fromkeys(emitter.roots) if d not in merged and d not in inner]
     roles = {d: "stream" for d in emitter.dims if d not in merged and d not in roots}
     contracts = [op for op in emitter.block.ops if isinstance(op, ContractOp)]

@@ -22,8 +22,8 @@ After:
     }
 
 The axes of each result are named, and the index is pulled back through every op; (value, index) pairs are computed once, and a
-value used at two indices is two instances. Reductions take fresh dims. Identifying axes instead is unsound: it would
-compute the diagonal of ``x xᵀ``.
+value used at two indices is two instances. A reduction binds a name that is not free where it stands, a used one where that may
+let values be shared. Identifying axes instead is unsound: it would compute the diagonal of ``x xᵀ``.
 Refuses when: nothing; an index that stays ``floordiv`` or ``mod`` is a load that gathers.
 Source: docs/architecture.md.
 """

@@ -1,12 +1,12 @@
 """From tensors to a flat loop body: the index of a root is pulled back through every op by substitution.
 
-Each pair (value, index) is emitted once; a reduction takes fresh dims. ``substitute-indices`` builds kernels with it and
-``form-kernels`` counts the work of a kernel that it has not formed yet.
+Each pair (value, index) is emitted once. A reduction takes a dim that its operand can share with others (``axes``), or else a
+fresh one. ``substitute-indices`` builds kernels with it and ``form-kernels`` counts the work of a kernel not formed yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import Float64Type, FloatAttr, IndexType, IntegerAttr, f32, f64, i64
@@ -18,6 +18,7 @@ from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
 from flashlight_mlir.dialects.syntax import element_of, is_float
 from flashlight_mlir.expr import Bounds, Expr
 from flashlight_mlir.passes.fuse import views
+from flashlight_mlir.passes.fuse.axes import Axes, Axis
 from flashlight_mlir.passes.fuse.views import ZERO, Index
 
 ONE = Expr.of(1)
@@ -43,11 +44,13 @@ class Substitution:
         self.leaf = leaf
         self.names = names
         self.order = order
+        self.axes = Axes(lambda v: leaf(v) is not None)
+        self.pool: dict[Axis, list[str]] = {}
         self.dims: dict[str, Expr] = {}
         self.roots: list[str] = []
         self.block = Block()
         self.cache: dict[Key, SSAValue] = {}
-        self.constants: dict[Attribute, SSAValue] = {}
+        self.made: dict[object, SSAValue] = {}
         self.origin: Operation | None = None
         self.limit: int | None = None
         self.count = 0
@@ -61,13 +64,17 @@ class Substitution:
         """The dims in the kernel's order."""
         return list(self.order if self.order is not None else self.dims)
 
-    def fresh(self, extent: Expr) -> Expr:
-        """A new dim; an axis of one element needs none."""
+    def bind(self, axis: Axis, extent: Expr, free: Container[str]) -> Expr:
+        """A dim for an axis: one that its class has and that is not ``free`` here, or a new one; an axis of one element needs none."""
         if extent == ONE:
             return ZERO
-        k = len(self.dims)
-        name = self.names[k] if self.names else f"t{k}"
-        self.dims[name] = extent
+        pool = self.pool.setdefault(self.axes.find(axis), [])
+        name = next((d for d in pool if d not in free and self.dims[d] == extent), None)
+        if name is None:
+            k = len(self.dims)
+            name = self.names[k] if self.names else f"t{k}"
+            self.dims[name] = extent
+            pool.append(name)
         return Expr.of(name)
 
     def add(self, op: Operation) -> SSAValue:
@@ -79,21 +86,25 @@ class Substitution:
             raise TooLarge
         return op.results[0]
 
+    def once(self, key: object, make: Callable[[], Operation]) -> SSAValue:
+        """The value that ``key`` tells, emitted at its first use."""
+        if key not in self.made:
+            self.made[key] = self.add(make())
+        return self.made[key]
+
     def pointwise(self, name: str, *args: SSAValue, to: Attribute | None = None) -> SSAValue:
-        return self.add(build(name, *args, to=to, order=self.sequence))
+        return self.once((name, args, to), lambda: build(name, *args, to=to, order=self.sequence))
 
     def constant(self, value: float | int, type: Attribute) -> SSAValue:
         attr = FloatAttr(float(value), type) if is_float(type) else IntegerAttr(int(value), type)  # pyright: ignore
-        if attr not in self.constants:
-            self.constants[attr] = self.add(ConstantOp(attr))
-        return self.constants[attr]
+        return self.once(attr, lambda: ConstantOp(attr))
 
     def index_value(self, entry: Expr | SSAValue) -> SSAValue:
         if isinstance(entry, SSAValue):
             return entry
         if entry.constant is not None:
             return self.constant(entry.constant, IndexType())
-        return self.add(IndexOp(entry, self.sequence))
+        return self.once(entry, lambda: IndexOp(entry, self.sequence))
 
     def binary(self, name: str, a: Expr | SSAValue, b: Expr | SSAValue) -> SSAValue:
         """Arithmetic on an index that is a value."""
@@ -105,9 +116,13 @@ class Substitution:
 
     def root(self, value: SSAValue, number: int) -> None:
         """Compute ``value`` over fresh dims and store it as a result."""
-        index = tuple(self.fresh(s) for s in T.type_of(value).shape)
-        self.roots += [d for e in index for d in e.names]
-        computed = self.at(value, index)
+        self.axes.add(value)
+        index, own = list[Expr](), list[str]()
+        for k, size in enumerate(T.type_of(value).shape):
+            index.append(self.bind((value, k), size, own))
+            own += index[-1].names
+        self.roots += own
+        computed = self.at(value, tuple(index))
         store = StoreOp(computed, number, index)
         if isinstance(value.owner, Operation):
             store.location = value.owner.location
@@ -131,13 +146,12 @@ class Substitution:
         if source is not None:
             if not isinstance(value.type, T.TensorType):
                 return source
-            return self.add(LoadOp(source, index, self.sequence, mask))
+            mask = None if self._inside(source, index) else mask
+            return self.once((source, index, mask), lambda: LoadOp(source, index, self.sequence, mask))
         op = value.owner
         match op:
             case ConstantOp():
-                if op.value not in self.constants:
-                    self.constants[op.value] = self.add(op.clone())
-                return self.constants[op.value]
+                return self.once(op.value, op.clone)
             case T.ReshapeOp():
                 inner = views.reshape(T.type_of(op.source).shape, op.result.type.shape, index, self)
                 return self.at(op.source, inner, mask)
@@ -167,6 +181,11 @@ class Substitution:
                 return self._pointwise(op, index, mask)
             case _:
                 raise ValueError(f"{op.name if isinstance(op, Operation) else value} has no loop form")
+
+    def _inside(self, source: SSAValue, index: Index) -> bool:
+        """Every lane stands in the tensor, so that no mask is needed."""
+        spans = zip(index, T.type_of(source).shape, strict=True)
+        return all(isinstance(e, Expr) and e.is_nonnegative(self.bounds) and e.is_below(n, self.bounds) for e, n in spans)
 
     def _number(self, entry: Expr | SSAValue, element: Attribute) -> SSAValue:
         if isinstance(entry, Expr) and entry.constant is not None:
@@ -232,12 +251,17 @@ class Substitution:
 
     def _reduce(self, op: T.ReduceOp, index: Index, mask: SSAValue | None) -> SSAValue:
         shape, outer = T.type_of(op.source).shape, iter(index)
-        inner = tuple(self.fresh(s) if k in op.axes else next(outer) for k, s in enumerate(shape))
+        free = _free(index, mask)
+        entries: list[Expr | SSAValue] = []
+        for k, size in enumerate(shape):
+            entries.append(entry := self.bind((op.source, k), size, free) if k in op.axes else next(outer))
+            free |= _free([entry])
+        inner = tuple(entries)
         fresh = [e.name for k, e in enumerate(inner) if k in op.axes and isinstance(e, Expr) and e.name]
         value = self.at(op.source, inner, mask)
         held = [d for d in fresh if d in dims_of(value.type)]
         if held:
-            value = self.add(ReduceOp(op.kind.data, value, held))
+            value = self._sum_up(op.kind.data, value, held)
         for d in fresh:
             if d not in held and op.kind.data == "sum":
                 element = f32 if isinstance(element_of(value.type), Float64Type) else element_of(value.type)
@@ -255,9 +279,12 @@ class Substitution:
         a, b, out = op.maps
         where: dict[str, Expr | SSAValue] = dict(zip(out, index, strict=True))
         sizes = dict(zip((*a, *b), (*T.type_of(op.lhs).shape, *T.type_of(op.rhs).shape), strict=True))
+        free = _free(index, mask)
         for label in sizes:
             if label not in where:
-                where[label] = self.fresh(sizes[label])
+                axis = (op.lhs, a.index(label)) if label in a else (op.rhs, b.index(label))
+                where[label] = self.bind(axis, sizes[label], free)
+                free |= _free([where[label]])
         over = [e.name for x, e in where.items() if x not in out and isinstance(e, Expr) and e.name]
         lhs = self.at(op.lhs, tuple(where[x] for x in a), mask)
         rhs = self.at(op.rhs, tuple(where[x] for x in b), mask)
@@ -266,7 +293,19 @@ class Substitution:
         if not over:
             return self._cast(self.pointwise("mul", lhs, rhs), element)
         if not is_float(lhs.type):
-            return self._cast(self.add(ReduceOp("sum", self.pointwise("mul", lhs, rhs), over)), element)
+            return self._cast(self._sum_up("sum", self.pointwise("mul", lhs, rhs), over), element)
         precision = op.precision.data if op.precision else None
         wide = f64 if element == f64 else f32
-        return self._cast(self.add(ContractOp(lhs, rhs, over, self.sequence, wide, precision)), element)
+        key = ("contract", lhs, rhs, tuple(over), wide, precision)
+        made = self.once(key, lambda: ContractOp(lhs, rhs, over, self.sequence, wide, precision))
+        return self._cast(made, element)
+
+    def _sum_up(self, kind: str, value: SSAValue, over: Sequence[str]) -> SSAValue:
+        return self.once(("reduce", kind, value, tuple(over)), lambda: ReduceOp(kind, value, over))
+
+
+def _free(index: Iterable[Expr | SSAValue], mask: SSAValue | None = None) -> set[str]:
+    """The dims that stand in an index and a mask: what is bound below must be none of them."""
+    values = [e for e in index if isinstance(e, SSAValue)] + ([mask] if mask is not None else [])
+    names = {n for e in index if isinstance(e, Expr) for n in e.names}
+    return names | {d for v in values for d in dims_of(v.type)}

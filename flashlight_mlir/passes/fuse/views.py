@@ -45,27 +45,34 @@ def _cuts(shape: Sequence[Expr]) -> list[Expr]:
     return products[::-1]
 
 
-def reshape(source: Sequence[Expr], result: Sequence[Expr], index: Index, arith: Arith) -> Index:
-    """Axes are matched in groups of equal products, so only sizes that really split or merge are divided."""
+def groups(source: Sequence[Expr], result: Sequence[Expr]) -> list[tuple[list[int], list[int]]]:
+    """Axes of a source and of a result, of sizes other than 1, in groups of equal products, each as small as can be."""
     one = Expr.of(1)
     from_axes = [k for k, s in enumerate(source) if s != one]
     to_axes = [k for k, s in enumerate(result) if s != one]
-    sizes, targets = [source[k] for k in from_axes], [result[k] for k in to_axes]
-    out: list[Expr | SSAValue] = [ZERO] * len(source)
-    left, right = _cuts(sizes), _cuts(targets)
+    left, right = _cuts([source[k] for k in from_axes]), _cuts([result[k] for k in to_axes])
+    out: list[tuple[list[int], list[int]]] = []
     a = b = 0
-    while a < len(sizes) and b < len(targets):
+    while a < len(from_axes) and b < len(to_axes):
         stop_a, stop_b = next(
             ((m, right.index(p, b + 1)) for m, p in enumerate(left) if m > a and p in right[b + 1 :]),
-            (len(sizes), len(targets)),
+            (len(from_axes), len(to_axes)),
         )
-        if stop_a - a == 1 and stop_b - b == 1:
-            out[from_axes[a]] = index[to_axes[b]]
-        else:
-            flat = _flatten([index[k] for k in to_axes[b:stop_b]], targets[b:stop_b], arith)
-            for k, entry in zip(from_axes[a:stop_a], _unflatten(flat, sizes[a:stop_a], arith), strict=True):
-                out[k] = entry
+        out.append((from_axes[a:stop_a], to_axes[b:stop_b]))
         a, b = stop_a, stop_b
+    return out
+
+
+def reshape(source: Sequence[Expr], result: Sequence[Expr], index: Index, arith: Arith) -> Index:
+    """Axes are matched in groups of equal products, so only sizes that really split or merge are divided."""
+    out: list[Expr | SSAValue] = [ZERO] * len(source)
+    for from_axes, to_axes in groups(source, result):
+        if len(from_axes) == len(to_axes) == 1:
+            out[from_axes[0]] = index[to_axes[0]]
+            continue
+        flat = _flatten([index[k] for k in to_axes], [result[k] for k in to_axes], arith)
+        for k, entry in zip(from_axes, _unflatten(flat, [source[k] for k in from_axes], arith), strict=True):
+            out[k] = entry
     return tuple(out)
 
 
