@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import prod
 
 from xdsl.dialects.builtin import FixedBitwidthType
 from xdsl.ir import Operation, SSAValue
@@ -17,6 +18,7 @@ from flashlight_mlir.dialects.loop import ContractOp, LoadOp, ReduceOp, dims_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp
 from flashlight_mlir.dialects.tensor_ext import TensorType
 from flashlight_mlir.expr import Expr
+from flashlight_mlir.machine import DEFAULT
 
 CONTRACT_RATE = 4e14
 """Floating-point operations per second of contractions."""
@@ -30,6 +32,8 @@ WHOLE = 256
 """A constant dim up to here is covered by one tile."""
 ROWS = 128
 """Rows that a program has."""
+PROGRAMS = DEFAULT.processors
+"""Programs that the machine runs at a time: a kernel of fewer leaves the rest of it idle."""
 
 
 def is_whole(extent: Expr) -> bool:
@@ -73,7 +77,7 @@ def cone(values: Iterable[SSAValue]) -> set[Operation]:
 
 def seconds(ops: Iterable[Operation], extents: Mapping[str, Expr], trips: Mapping[str, int]) -> float:
     """Time to compute ``ops`` of a flat kernel where each is repeated for the grid dims that it lacks; ``ops`` are in order."""
-    total = 0.0
+    total, busy = 0.0, min(1.0, prod(trips.values()) / PROGRAMS)
     data: set[SSAValue] = set()
     for op in ops:
         if not isinstance(op, LoadOp) and not any(v in data for v in op.operands):
@@ -86,7 +90,7 @@ def seconds(ops: Iterable[Operation], extents: Mapping[str, Expr], trips: Mappin
         for d, trip in trips.items():
             count *= 1 if d in dims else trip
         total += 2 * count / CONTRACT_RATE if isinstance(op, ContractOp) else count / POINTWISE_RATE
-    return total
+    return total / busy
 
 
 @dataclass(frozen=True)
