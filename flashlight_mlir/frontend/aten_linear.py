@@ -12,7 +12,7 @@ from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.frontend.builder import Shape, Value, defining, dtype_of, shape_of
 from flashlight_mlir.frontend.dtypes import element
-from flashlight_mlir.frontend.handlers import Context, handles, value
+from flashlight_mlir.frontend.handlers import Context, Unsupported, handles, value
 
 BATCH = ("b", "h", "g", "r", "s", "t", "u", "v", "w")
 
@@ -127,3 +127,22 @@ def mv(c: Context, a: Value, b: Value) -> SSAValue:
     a, b = c.b.tensor(a), c.b.tensor(b)
     labels = ["i", "k"][2 - len(shape_of(a)) :]
     return _contract(c, a, labels, b, ["k"], labels[:-1], c.dtype)
+
+
+@handles("convolution.default")
+def pointwise_convolution(
+    c: Context, x: Value, w: Value, bias: Value | None, stride: Any, padding: Any, dilation: Any, transposed: bool,
+    output_padding: Any, groups: Any,
+) -> SSAValue:  # fmt: skip
+    """A convolution whose kernel is one point mixes channels: a contraction."""
+    x, w = c.b.tensor(x), c.b.tensor(w)
+    points = shape_of(w)[2:]
+    if transposed or groups != 1 or any(n != Expr.of(1) for n in points) or {*stride} != {1} or {*padding} != {0}:
+        raise Unsupported
+    names = BATCH[1 : 1 + len(points)]
+    matrix = c.b.reshape(w, shape_of(w)[:2])
+    out = _contract(c, x, ["b", "k", *names], matrix, ["o", "k"], ["b", "o", *names], c.dtype)
+    if bias is None:
+        return out
+    rows = c.b.reshape(c.b.tensor(bias, c.dtype), (shape_of(w)[0], *points))
+    return c.b.pointwise("add", out, c.b.broadcast(rows, c.shape))

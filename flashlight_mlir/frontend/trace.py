@@ -21,10 +21,11 @@ from flashlight_mlir.frontend.locations import user_frame
 aten: Any = torch.ops.aten
 
 _SPLIT = (
-    aten._softmax, aten._log_softmax, aten._safe_softmax, aten.native_layer_norm, aten.native_group_norm,
+    aten._softmax, aten._log_softmax, aten._safe_softmax, aten.native_layer_norm,
     aten.logsumexp, aten.nll_loss_forward, aten.linalg_vector_norm, aten.gelu, aten.repeat, aten.stack,
     aten.index_fill, aten.logit, aten.log_sigmoid_forward, aten.nan_to_num, aten.softplus, aten.leaky_relu, aten.elu,
     aten.hardtanh, aten.hardsigmoid, aten.hardswish, aten.mish, aten.cudnn_batch_norm, aten.tril, aten.triu,
+    aten._native_batch_norm_legit, aten._native_batch_norm_legit_no_training,
 )  # fmt: skip
 _WHOLE = ("aten.mean.", "aten.var.", "aten.var_mean.", "aten.addmm.", "aten.baddbmm.", "aten.bmm.", "aten.mm.")
 
@@ -65,6 +66,21 @@ def attention(
     return weights.masked_fill(nothing, 0.0) @ value
 
 
+def group_norm(
+    x: torch.Tensor, weight: torch.Tensor | None, bias: torch.Tensor | None, n: int, c: int, size: int, groups: int, eps: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """``native_group_norm`` by views: torch's own decomposition reads its buffers by stride."""
+    wide = torch.float64 if x.dtype == torch.float64 else torch.float32
+    rows = x.to(wide).reshape(n, groups, c // groups, size)
+    variance, mean = torch.var_mean(rows, (2, 3), correction=0, keepdim=True)
+    rstd = torch.rsqrt(variance + eps)
+    y = (rows - mean) * rstd
+    for name, parameter in (("mul", weight), ("add", bias)):
+        if parameter is not None:
+            y = getattr(torch, name)(y, parameter.reshape(groups, c // groups, 1))
+    return y.reshape(x.shape).to(x.dtype), mean.reshape(n, groups).to(x.dtype), rstd.reshape(n, groups).to(x.dtype)
+
+
 def decompositions() -> Any:
     """ATen overload -> Python function, as ``run_decompositions`` wants it."""
     table: Any = torch.export.default_decompositions()
@@ -72,6 +88,7 @@ def decompositions() -> Any:
     for op, function in split.get_decompositions(_SPLIT).items():
         table[op] = function
     table[aten.scaled_dot_product_attention.default] = attention
+    table[aten.native_group_norm.default] = group_norm
     for op in list(table.keys()):
         if str(op).startswith(_WHOLE):
             table.pop(op)

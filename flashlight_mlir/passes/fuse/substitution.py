@@ -259,6 +259,8 @@ class Substitution:
         inner = tuple(entries)
         fresh = [e.name for k, e in enumerate(inner) if k in op.axes and isinstance(e, Expr) and e.name]
         value = self.at(op.source, inner, mask)
+        if op.kind.data == "prod":
+            value = self._repeated(value, fresh)
         held = [d for d in fresh if d in dims_of(value.type)]
         if held:
             value = self._sum_up(op.kind.data, value, held)
@@ -267,9 +269,15 @@ class Substitution:
                 element = f32 if isinstance(element_of(value.type), Float64Type) else element_of(value.type)
                 extent = self._number(self.dims[d], element)
                 value = extent if self._is_one(value) else self.pointwise("mul", value, extent)
-            elif d not in held and op.kind.data == "prod":
-                raise ValueError("the product over a dim that its operand lacks")
         return self._cast(value, op.result.type.element_type)
+
+    def _repeated(self, value: SSAValue, dims: Sequence[str]) -> SSAValue:
+        """``value`` with an axis for each of ``dims``: what it is at every position of them."""
+        for d in dims:
+            if d not in dims_of(value.type):
+                here = self.pointwise("ge", self.index_value(Expr.of(d)), self.constant(0, IndexType()))
+                value = self.pointwise("select", here, value, self.constant(1, element_of(value.type)))
+        return value
 
     def _is_one(self, value: SSAValue) -> bool:
         number = value.owner.value if isinstance(value.owner, ConstantOp) else None
