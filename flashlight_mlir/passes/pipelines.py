@@ -4,6 +4,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "fuse": (
         "canonicalize",
         "cse",
+        "sink-reshapes",
         "form-kernels",
         "substitute-indices",
         "merge-dims",
