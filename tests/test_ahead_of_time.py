@@ -1,17 +1,16 @@
-"""Compiled programs at realistic sizes, ahead of time for real GPUs: nothing spills, and products run on matrix units."""
+"""Compiled programs at realistic sizes, ahead of time for real GPUs: nothing spills, and 16-bit products run on matrix units."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-import triton
 from programs import programs
 
 import flashlight_mlir
 from flashlight_mlir.backend.triton import kernels as printed
 from flashlight_mlir.driver import parse
 from flashlight_mlir.machine import MACHINES
-from flashlight_mlir.runtime.aot import compile_many
+from flashlight_mlir.runtime.aot import compile_many, spill_traffic
 
 PROGRAMS = {p.name: p for p in programs()}
 CASES = [
@@ -23,10 +22,12 @@ CASES = [
     ("differential", 64, torch.bfloat16),
     ("differential", 128, torch.bfloat16),
     ("gqa_view", 64, torch.float16),
+    ("full", 64, torch.float32),
+    ("full", 128, torch.float32),
 ]
-
-KNOWN_SPILLS = {("differential", 128): 72} if triton.__version__.startswith("3.9.") else {}
-"""Bytes: Triton 3.9 wants some 20 registers a thread more than 3.6 for two accumulators of 256 columns."""
+FULL_REGISTERS = ("differential", 128)
+"""Two accumulators of 256 columns are half of the registers: some releases of Triton spill a few addresses, which no chunk of 64
+avoids. Chunks of 32 do, and take 3.50 ms where these take 2.47 (H100, Triton 3.6, 4 x 8 heads of 4096): the loop may pay 2 %."""
 
 
 @pytest.mark.parametrize("target", ["sm_90", "sm_80"])
@@ -40,10 +41,17 @@ def test_nothing_spills(target: str) -> None:
         kernels += printed(parse(program.ir["lower"]))
     for (name, d, dtype), compiled in zip(CASES, compile_many(kernels, target), strict=True):
         case = f"{name}, d = {d}, {dtype}: {compiled.registers} registers, {compiled.shared} bytes of shared memory"
-        assert compiled.spills <= KNOWN_SPILLS.get((name, d), 0), case
+        assert compiled.spills == 0 or ((name, d) == FULL_REGISTERS and compiled.traffic <= 0.02), case
         assert compiled.registers <= MACHINES[target].most_registers, case
         assert compiled.shared <= MACHINES[target].shared, case
-        assert (compiled.wgmma if target == "sm_90" else compiled.mma) > 0, case
+        assert dtype == torch.float32 or (compiled.wgmma if target == "sm_90" else compiled.mma) > 0, case
+
+
+def test_traffic_of_spills_is_counted() -> None:
+    """A loop of four instructions, one of which reloads; what is outside of it does not count."""
+    lines = ["STL [R1], R2", "MOV R0, R1", "LDL R3, [R1]", "IADD3 R4, R4, R3, RZ", "@!P0 BRA 0x10", "STL [R1], R2", "EXIT"]
+    text = "\n".join(f"        /*{16 * k:04x}*/    {line} ;   /* 0x0 */" for k, line in enumerate(lines))
+    assert spill_traffic(text) == 1 / 4
 
 
 def test_target_decides_tiles() -> None:

@@ -23,7 +23,7 @@ POINTERS = {"int1": "i1", "float16": "fp16", "bfloat16": "bf16", "float32": "fp3
 
 @dataclass(frozen=True)
 class Compiled:
-    """``spills`` in bytes; ``wgmma`` and ``mma`` count instructions in the PTX."""
+    """``spills`` in bytes, ``traffic`` what they cost; ``wgmma`` and ``mma`` count instructions in the PTX."""
 
     name: str
     target: str
@@ -33,6 +33,8 @@ class Compiled:
     shared: int
     wgmma: int
     mma: int
+    traffic: float = 0.0
+    """The largest share of a loop's instructions that move spilled registers."""
 
 
 def signature(kernel: KernelSource) -> tuple[dict[str, str], dict[str, Any], dict[tuple[int, ...], Any]]:
@@ -85,20 +87,34 @@ def compile_ahead(kernel: KernelSource, target: str = "sm_90") -> Compiled:
         out.metadata.shared,
         len(re.findall(r"\bwgmma\.mma_async", ptx)),
         len(re.findall(r"\bmma\.sync", ptx)),
+        spill_traffic(dump(out.asm["cubin"], "-sass")) if spills else 0.0,
     )
 
 
-def usage(cubin: bytes) -> tuple[int, int]:
-    """Registers a thread, and bytes of local memory (spills), as cuobjdump reads them."""
+def dump(cubin: bytes, what: str) -> str:
+    """What Triton's cuobjdump says of a kernel."""
     triton: Any = import_module("triton")
     tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "kernel.cubin"
         path.write_bytes(cubin)
-        text = subprocess.run([tool, "-res-usage", path], capture_output=True, text=True, check=True).stdout
+        return subprocess.run([tool, what, path], capture_output=True, text=True, check=True).stdout
+
+
+def usage(cubin: bytes) -> tuple[int, int]:
+    """Registers a thread, and bytes of local memory (spills)."""
+    text = dump(cubin, "-res-usage")
     found = re.search(r"REG:(\d+) STACK:(\d+) SHARED:\d+ LOCAL:(\d+)", text)
     assert found, text
     return int(found[1]), int(found[2]) + int(found[3])
+
+
+def spill_traffic(sass: str) -> float:
+    """The largest share of local loads and stores among the instructions of a loop (what a backward branch spans)."""
+    ops = [(int(m[1], 16), m[2]) for m in re.finditer(r"/\*([0-9a-f]{4,})\*/ +(?:@!?U?P\w+ +)?([A-Z][^;]*);", sass)]
+    loops = [(int(m[1], 16), at) for at, op in ops if (m := re.match(r"BRA\b.*?0x([0-9a-f]+)", op)) and int(m[1], 16) < at]
+    bodies = [[op for at, op in ops if low <= at <= high] for low, high in loops]
+    return max((sum(op.startswith(("LDL", "STL")) for op in body) / len(body) for body in bodies), default=0.0)
 
 
 def compile_many(kernels: list[KernelSource], target: str = "sm_90") -> list[Compiled]:

@@ -61,3 +61,40 @@ func.func @wide(%q: !tensor_ext.tensor<S, 128 : f16>, %k: !tensor_ext.tensor<T, 
   } : !tensor_ext.tensor<S, 128 : f16>
   func.return %r : !tensor_ext.tensor<S, 128 : f16>
 }
+
+// Products of f32 are the threads' own work: twice as many hold half as many rows and columns. TF32 is the matrix units'.
+// CHECK-LABEL: @precise
+// CHECK: schedule [i grid 64, j stream 32, d whole] warps 8 stages 3
+// CHECK-LABEL: @tf32
+// CHECK: schedule [i grid 64, j stream 32, d whole] warps 4 stages 3
+func.func @precise(%q: !tensor_ext.tensor<S, 64 : f32>, %k: !tensor_ext.tensor<T, 64 : f32>) -> !tensor_ext.tensor<S : f32> {
+  %r = loop.kernel @k(%Q = %q, %K = %k) dims [i = S, j = T, d = 64] {
+    %zero = arith.constant 0.0 : f32
+    %0 = loop.load %Q[i, d] : !loop.tile<i, d : f32>
+    %o = loop.fold over [j] in [0, T) (%o0 = %zero : !loop.tile<i : f32>) {
+      %1 = loop.load %K[j, d] : !loop.tile<j, d : f32>
+      %s = loop.contract %0, %1 over [d] : !loop.tile<i, j : f32>
+      %u = loop.reduce sum %s over [j] : !loop.tile<i : f32>
+      %o1 = pointwise.add %o0, %u : !loop.tile<i : f32>
+      loop.yield %o1
+    }
+    loop.store %o, 0[i]
+  } : !tensor_ext.tensor<S : f32>
+  func.return %r : !tensor_ext.tensor<S : f32>
+}
+
+func.func @tf32(%q: !tensor_ext.tensor<S, 64 : f32>, %k: !tensor_ext.tensor<T, 64 : f32>) -> !tensor_ext.tensor<S : f32> {
+  %r = loop.kernel @k(%Q = %q, %K = %k) dims [i = S, j = T, d = 64] {
+    %zero = arith.constant 0.0 : f32
+    %0 = loop.load %Q[i, d] : !loop.tile<i, d : f32>
+    %o = loop.fold over [j] in [0, T) (%o0 = %zero : !loop.tile<i : f32>) {
+      %1 = loop.load %K[j, d] : !loop.tile<j, d : f32>
+      %s = loop.contract %0, %1 over [d] precision tf32 : !loop.tile<i, j : f32>
+      %u = loop.reduce sum %s over [j] : !loop.tile<i : f32>
+      %o1 = pointwise.add %o0, %u : !loop.tile<i : f32>
+      loop.yield %o1
+    }
+    loop.store %o, 0[i]
+  } : !tensor_ext.tensor<S : f32>
+  func.return %r : !tensor_ext.tensor<S : f32>
+}

@@ -66,7 +66,7 @@ STAGES = 3
 VECTOR_ELEMENTS = 4096
 """Elements of the state and the largest value in a kernel without contractions."""
 WARPS = 8
-"""Of a program with large tiles; 4 where the tiles are small and their registers suffice."""
+"""Of a program with large tiles, or whose threads multiply themselves (each holds whole rows of both factors); else 4 where they suffice."""
 
 
 def tiled_dims(kernel: KernelOp, schedule: Schedule) -> list[str]:
@@ -85,6 +85,10 @@ def widest(kernel: KernelOp, schedule: Schedule, sizes: dict[str, int]) -> int:
     """The longest row of an accumulator: chunks as long as that keep the two products of a step alike."""
     states = [dims_of(t) for op in kernel.body.walk() if isinstance(op, FoldOp) for t in op.outputs.types]
     return max((sizes[d] for dims in states for d in dims if schedule.role(d) == "whole"), default=1)
+
+
+def is_tf32(op: ContractOp) -> bool:
+    return op.precision is not None and op.precision.data == "tf32"
 
 
 def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int], gpu: Machine = DEFAULT) -> Schedule:
@@ -129,7 +133,8 @@ def choose(kernel: KernelOp, schedule: Schedule, told: dict[str, int], gpu: Mach
             break
         sizes[max(larger, key=lambda d: sizes[d])] //= 2
     rows = max((sizes[d] for d in tiled), default=1)
-    warps = WARPS if contracts and (rows >= 128 or not fits(sizes, 4)) else 4
+    by_threads = any(isinstance(element_of(c.lhs.type), Float32Type) and not is_tf32(c) for c in contracts)
+    warps = WARPS if contracts and (rows >= 128 or by_threads or not fits(sizes, 4)) else 4
     stages = STAGES
     while stages > 1 and not share(sizes, stages):
         stages -= 1
