@@ -52,6 +52,8 @@ def sample(law: Law, seed: int) -> dict[str, object]:
             x = torch.tensor(-inf, dtype=torch.float64)
         elif has & {"positive", "nonnegative"}:
             x = x.abs() + 0.1
+        elif "even" in has:
+            x = torch.tensor(2.0 + 2 * (seed % 2), dtype=torch.float64)
         elif has & {"natural", "several", "number", "fractional", "splits"} and letter in ("n", "p"):
             x = torch.tensor({"fractional": -1.5}.get(next(iter(has)), 2.0 + seed % 2), dtype=torch.float64)
         elif letter in ("n", "p"):
@@ -70,7 +72,7 @@ FUNCTIONS: dict[str, Callable[..., Value]] = {
     "+": lambda *a: sum(a[1:], a[0]), "*": lambda *a: torch.stack(torch.broadcast_tensors(*a)).prod(0),
     "**": torch.pow, "sub": torch.sub, "neg": torch.neg, "div": torch.div, "recip": torch.reciprocal, "sqrt": torch.sqrt,
     "rsqrt": torch.rsqrt, "pow": torch.pow, "exp2": torch.exp2, "log2": torch.log2, "add": torch.add, "mul": torch.mul,
-    "cast": lambda a: a, "log": torch.log, "exp": torch.exp, "abs": torch.abs, "select": torch.where,
+    "cast": lambda a: a, "log": torch.log, "exp": torch.exp, "sin": torch.sin, "cos": torch.cos, "abs": torch.abs, "select": torch.where,
     "indicator": lambda k: k.double(), "not": torch.logical_not,
     "mean": lambda a: a.expand(N).mean(), "contract": lambda f, g: (f * g).expand(N).sum(),
     "moments": lambda a, b, n, y: sum(comb(int(n), k) * b ** (int(n) - k) * (a**k * y).expand(N).sum() for k in range(int(n) + 1)),
@@ -170,6 +172,8 @@ def test_is_proved(name: str) -> None:
     for x, has in where.items():
         if "positive" in has:
             solver.add(*(v > 0 for v in letter(x)))
+        if "nonnegative" in has:
+            solver.add(*(v >= 0 for v in letter(x)))
     pairs = zip(value(parse(law.left)), value(parse(law.right)), strict=True)
     solver.add(z3.Or(*(a != b for a, b in pairs)))
     assert solver.check() == z3.unsat
@@ -177,7 +181,7 @@ def test_is_proved(name: str) -> None:
 
 NEEDED = [
     ("D1", "free(c)"), ("D1-left", "free(c)"), ("D1-right", "free(c)"), ("D3-max", "free(k)"),
-    ("log-power", "positive(a)"), ("abs-positive", "positive(a)"),
+    ("log-power", "positive(a)"), ("abs-positive", "nonnegative(a)"), ("abs-even", "even(n)"),
     ("N1", "lowest(l)"), ("D4-max-up", "increasing(phi)"), ("D4-max-down", "decreasing(phi)"),
     ("D4-min-up", "increasing(phi)"), ("D4-min-down", "decreasing(phi)"), ("S2", "free(u)"), ("S2-exp", "free(u)"),
 ]  # fmt: skip

@@ -36,13 +36,17 @@ def bounds(t: Term) -> tuple[float, float]:
         case "select":
             (a, b), (c, d) = map(bounds, t.args[1:])
             return min(a, c), max(b, d)
-        case "ge" | "gt" | "le" | "lt" | "eq" | "ne":
+        case _ if is_bool(t):
             return 0, 1
         case "cast" | "recip" | "rsqrt":
             lo, hi = bounds(t.args[0])
             return (0, 1) if (lo, hi) == (0, 1) else (0, inf) if lo >= 0 else (-inf, inf)
         case _:
             return ROWS[t.op].range if t.op in ROWS else (-inf, inf)
+
+
+def is_bool(t: Term) -> bool:
+    return t.op in ROWS and (ROWS[t.op].rule == "bool" or (t.op in ("not", "and", "or", "xor") and all(map(is_bool, t.args))))
 
 
 def nonnegative(t: Term) -> bool:

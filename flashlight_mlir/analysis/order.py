@@ -77,7 +77,7 @@ class Order:
         factors = [a for a in (t.args if t.op == "product" else (t,)) if a.value is None]
         parts = [p for a in factors for p in self._factors(a)]
         number = t.op == "product" and len(factors) < len(t.args)
-        if number and any(s.rank == RANKS["sum"] for s, _ in parts):
+        if number and any(s.rank in (RANKS["sum"], RANKS["unit"]) for s, _ in parts):
             return self._make("product", [*parts, (self._make("settled"), 1)])
         rest = parts[0][0] if len(parts) == 1 and parts[0][1] == 1 else self._make("product", parts)
         return self._make("scaled", [(rest, 1)]) if number else rest

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import comb
+from math import comb, log
 from typing import TYPE_CHECKING
 
 from xdsl.dialects.builtin import f32
@@ -79,10 +79,11 @@ def _read(node: ast.expr) -> Pattern:
 
 @dataclass
 class Matcher:
-    """Match within ``context``, where ``where`` maps each letter to the conditions on it alone."""
+    """Match ``top`` within ``context``; ``where`` maps each letter to the conditions on it alone."""
 
     context: Context
     where: dict[str, tuple[str, ...]]
+    top: Pattern
 
     def match(self, p: Pattern, t: Term, env: Bindings) -> Iterator[Bindings]:
         pool = self.context.pool
@@ -126,7 +127,7 @@ class Matcher:
         shaped = [a for a in p.args if a.op != "letter"]
         letters = [str(a.data) for a in p.args if a.op == "letter"]
         for found, rest in self._shaped(shaped, parts, env):
-            taken = self._letters(p.op, sorted(letters, key=self._eagerness), rest, found)
+            taken = self._letters(p, sorted(letters, key=self._eagerness), rest, found)
             if taken is not None:
                 yield taken
 
@@ -142,8 +143,8 @@ class Matcher:
         where = self.where.get(letter, ())
         return 0 if any(c in COLLECTING for c in where) else 1 if "mixed" in where else 2
 
-    def _letters(self, op: str, letters: list[str], parts: list[Term], env: Bindings) -> Bindings | None:
-        pool, where = self.context.pool, self.where
+    def _letters(self, p: Pattern, letters: list[str], parts: list[Term], env: Bindings) -> Bindings | None:
+        pool, where, op = self.context.pool, self.where, p.op
         build = pool.add if op == "+" else pool.mul
         for k, letter in enumerate(letters):
             last = k == len(letters) - 1
@@ -164,7 +165,7 @@ class Matcher:
                 return None
             env = env | {letter: value}
             parts = [t for t in parts if t not in take]
-        if parts and op == "*":  # factors that the row does not speak of stay
+        if parts and op == "*" and p is self.top:  # factors that the row does not speak of stay
             return env | {"...": pool.mul(*parts, *([env["..."]] if "..." in env else []))}
         return None if parts else env
 
@@ -211,6 +212,8 @@ def build(p: Pattern, env: Bindings, context: Context) -> Term:
         case "exp":
             (x,) = args()
             return pool.num(1) if x.value == 0 else pool.make("exp", (x,))
+        case "log" if (x := args()[0]).value:
+            return pool.num(log(x.value or 1))
         case "contract":
             return pool.make("contract", args(), env["@"].data)
         case _ if p.op in REDUCTIONS and len(p.args) == 1:

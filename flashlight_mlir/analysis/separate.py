@@ -87,6 +87,8 @@ class Context:
                 return n is not None
             case "natural" | "several":
                 return n is not None and n.is_integer() and n >= (2 if condition == "several" else 1)
+            case "even":
+                return n is not None and n % 2 == 0
             case "fractional":
                 return n is not None and not (n.is_integer() and n >= 1)
             case "lowest":
@@ -102,8 +104,6 @@ class Context:
                 return n.is_integer() or all(facts.positive(env[a]) for a in args[:-1])
             case "loose":
                 return self.unit(self.pool.add(*(env[a] for a in args))) is None
-            case "whole":
-                return "..." not in env
             case "float_cast":
                 compares = env["a"].op in ROWS and ROWS[env["a"].op].rule == "bool"
                 return is_float(env["@"].data) and not compares
@@ -154,7 +154,7 @@ class Context:
         left = parse(law.left)
         if not _may_match(left.op, t) or (law.can_cancel and t.over != self.over):
             return None
-        for env in Matcher(context, where).match(left, t, {"@": t}):
+        for env in Matcher(context, where, left).match(left, t, {"@": t}):
             if all(context.holds_for(c, args, env) for c, args in whole) and _accurate(law, env):
                 right = build(parse(law.right), env, context)
                 if "..." in env:
@@ -216,7 +216,7 @@ def _conditions(law: Law) -> tuple[dict[str, tuple[str, ...]], tuple[tuple[str, 
     for text in law.where:
         name, inside = re.fullmatch(r"(\w+)\((.*)\)", text).groups()  # type: ignore[union-attr]
         args = [a.strip() for a in inside.split(",")]
-        if name in ("splits", "loose", "whole", "float_cast", "increasing", "decreasing"):
+        if name in ("splits", "loose", "float_cast", "increasing", "decreasing"):
             whole.append((name, args))
         else:
             single[args[0]] = (*single.get(args[0], ()), name)
