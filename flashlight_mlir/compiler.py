@@ -65,7 +65,7 @@ def _stages(module: ModuleOp, ir: dict[str, str], target: str, grouped: bool = F
         run_passes(module, _AFTER_GROUPS if grouped and stage == "fuse" else [stage], ctx, machine=target)
         ir[stage] = str(module)
         if stage == "tile":
-            dims = {k.sym_name.data: _dims(k) for k in module.walk() if isinstance(k, KernelOp)}
+            dims = {k.sym_name.data: dims_of_kernel(k) for k in module.walk() if isinstance(k, KernelOp)}
     Host(module)  # it can be printed
     return dims
 
@@ -96,16 +96,21 @@ def _without_what_fails(module: ModuleOp, target: str, error: Exception) -> Modu
         except Exception as failure:
             _left_to_torch(failure, location_of(group))
             left += 1
-            Rewriter.inline_block(group.body.block, InsertPoint.before(group), group.inputs)
-            last = group.prev_op
-            assert isinstance(last, YieldOp)
-            for result, value in zip(group.outputs, last.values, strict=True):
-                result.replace_all_uses_with(value)
-            Rewriter.erase_op(group)
-            Rewriter.erase_op(last)
+            inline_group(group)
     if not left:
         raise error
     return grouped
+
+
+def inline_group(group: GroupOp) -> None:
+    """The group's ops stand in its place: torch runs them."""
+    Rewriter.inline_block(group.body.block, InsertPoint.before(group), group.inputs)
+    last = group.prev_op
+    assert isinstance(last, YieldOp)
+    for result, value in zip(group.outputs, last.values, strict=True):
+        result.replace_all_uses_with(value)
+    Rewriter.erase_op(group)
+    Rewriter.erase_op(last)
 
 
 def _left_to_torch(error: Exception, location: str | None) -> None:
@@ -120,7 +125,7 @@ def _target_at_hand() -> str:
     return f"sm_{major}{minor}"
 
 
-def _dims(kernel: KernelOp) -> dict[str, str]:
+def dims_of_kernel(kernel: KernelOp) -> dict[str, str]:
     """Each dim with its extent and how it is covered: ``S, grid 128``."""
     plans = {p.dim: str(p).removeprefix(f"{p.dim} ") for p in kernel.schedule.data.plans} if kernel.schedule else {}
     return {d: f"{extent}, {plans[d]}" if d in plans else str(extent) for d, extent in kernel.dims.items()}

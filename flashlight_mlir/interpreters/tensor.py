@@ -74,7 +74,7 @@ def constant(op: arith.ConstantOp, frame: Frame) -> Any:
     value = attribute.value.data
     if is_number(type):
         return value
-    return torch.tensor(value, dtype=dtype_of(type, frame.native), device=frame.device)
+    return torch.full((), value, dtype=dtype_of(type, frame.native), device=frame.device)
 
 
 @register_impls
@@ -105,7 +105,7 @@ class TensorFunctions(InterpreterFunctions):
     def run_broadcast(self, _: Interpreter, op: tx.BroadcastOp, args: PythonValues) -> PythonValues:
         shape, axes, x = self.shape(op.result.type), op.axes, args[0]
         if not isinstance(x, torch.Tensor):
-            x = torch.tensor(x, dtype=self.dtype(op.result), device=self.frame.device)
+            x = torch.full((), x, dtype=self.dtype(op.result), device=self.frame.device)
         return (x.reshape([n if k in axes else 1 for k, n in enumerate(shape)]).expand(shape),)
 
     @impl(tx.SliceOp)

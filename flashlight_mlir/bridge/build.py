@@ -1,0 +1,63 @@
+"""A region becomes a host program: kernels for the groups that pay, torch ops for the rest. ``fuse`` decides what is a group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from xdsl.dialects.builtin import ModuleOp
+
+from flashlight_mlir.backend.triton import KernelSource, print_kernel
+from flashlight_mlir.bridge.regions import Region
+from flashlight_mlir.compiler import dims_of_kernel, inline_group
+from flashlight_mlir.diagnostics import Remark, collect
+from flashlight_mlir.dialects.block import KernelOp as BlockKernel
+from flashlight_mlir.dialects.loop import KernelOp
+from flashlight_mlir.dialects.tensor_ext import GroupOp
+from flashlight_mlir.driver import context, run_passes
+from flashlight_mlir.frontend.region import import_nodes
+from flashlight_mlir.passes.pipelines import flatten
+
+FORM = flatten("fuse").index("form-kernels") + 1
+
+
+@dataclass
+class Built:
+    """``ir``: the text of each stage; ``module``: the last one; ``kernels``: what is launched, in order."""
+
+    module: ModuleOp
+    symbols: dict[str, Any]
+    ir: dict[str, str] = field(default_factory=dict[str, str])
+    kernels: list[KernelSource] = field(default_factory=list[KernelSource])
+    dims: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    remarks: list[Remark] = field(default_factory=list[Remark])
+    declined: list[str] = field(default_factory=list[str])
+    """Why groups were left to torch."""
+
+
+def build(region: Region, target: str, declines: Callable[[GroupOp], str | None]) -> Built:
+    """Compile a region for ``target``; groups for which ``declines`` has a reason are no kernels."""
+    imported = import_nodes(region.nodes, region.inputs, region.constants, region.outputs)
+    module = imported.module
+    built = Built(module, imported.symbols)
+    with collect() as remarks:
+        built.ir["import"] = str(module)
+        ctx = context()
+        run_passes(module, flatten("fuse")[:FORM], ctx)
+        groups = [op for op in module.walk() if isinstance(op, GroupOp)]
+        for group in groups:
+            reason = declines(group)
+            if reason is not None:
+                built.declined.append(reason)
+                inline_group(group)
+        if len(built.declined) < len(groups):
+            for stage, passes in (("fuse", flatten("fuse")[FORM:]), ("tile", ["tile"]), ("lower", ["lower"])):
+                run_passes(module, passes, ctx, machine=target)
+                built.ir[stage] = str(module)
+                if stage == "tile":
+                    built.dims = {k.sym_name.data: dims_of_kernel(k) for k in module.walk() if isinstance(k, KernelOp)}
+            lowered = [op for op in module.walk() if isinstance(op, BlockKernel)]
+            built.kernels = [print_kernel(op, k) for k, op in enumerate(lowered)]
+    built.remarks = list(remarks)
+    return built

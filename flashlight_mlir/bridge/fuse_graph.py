@@ -1,0 +1,109 @@
+"""``fuse_graph``: find regions, compile them, splice kernels in; what cannot be done is left as it was, with a reason."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch.fx import Graph, Node
+
+from flashlight_mlir.bridge.build import Built, build
+from flashlight_mlir.bridge.key import key_of
+from flashlight_mlir.bridge.nodes import tensors
+from flashlight_mlir.bridge.options import Options, target_at_hand
+from flashlight_mlir.bridge.pays import Pays, vendors_kernel
+from flashlight_mlir.bridge.regions import Region, find_regions
+from flashlight_mlir.bridge.report import Refusal, RegionReport, Report
+from flashlight_mlir.bridge.reproducer import reproducer
+from flashlight_mlir.bridge.specialize import specialize
+from flashlight_mlir.bridge.splice import splice
+from flashlight_mlir.bridge.trace import size_node, trace
+from flashlight_mlir.diagnostics import CompileError
+from flashlight_mlir.frontend.locations import user_frame
+from flashlight_mlir.program import Kernel
+
+log = logging.getLogger(__name__)
+
+
+def fuse_graph(graph: Graph, options: Options, interpreted: bool = False) -> Report:
+    """Replace in ``graph`` what pays; never raises unless ``options.strict``."""
+    report = Report()
+    if any(n.op == "placeholder" and n.name.startswith("tangents") for n in graph.nodes):
+        report.refusals.append(Refusal("the graph", None, "it has a backward, which is Inductor's in this version"))
+        return report
+    for device in _devices(graph):
+        if device.type != "cuda" and not interpreted:
+            report.refusals.append(Refusal("the graph", None, f"its tensors are on {device}", "move them to a GPU"))
+            continue
+        _fuse_device(graph, device, options, report)
+    if report.regions:
+        graph.eliminate_dead_code()
+        graph.lint()
+    return report
+
+
+def _devices(graph: Graph) -> Iterable[torch.device]:
+    return dict.fromkeys(x.device for n in graph.nodes if n.op == "call_function" for x in tensors(n))
+
+
+def _fuse_device(graph: Graph, device: torch.device, options: Options, report: Report) -> None:
+    regions, borders = find_regions(graph, device)
+    target = options.target or target_at_hand()
+    done: dict[str, tuple[Built, RegionReport | None]] = {}
+    for border in borders:
+        report.refusals.append(Refusal(str(border.node.target), location(border.node), border.reason))
+    for region in regions:
+        try:
+            _fuse_region(graph, region, target, done, report)
+        except Exception as error:  # whatever fails in our part is left to Inductor
+            path = reproducer(region, target)
+            reason = f"{type(error).__name__}: {error}" if not isinstance(error, CompileError) else error.message
+            place = error.location if isinstance(error, CompileError) else None
+            last = region.chained[-1]
+            hint = f"the reproducer is {path}" if path else None
+            refusal = Refusal(str(last.target), place or location(last), reason, hint)
+            report.refusals.append(refusal)
+            log.warning("%s", refusal)
+            log.debug("the error", exc_info=True)
+            if options.strict:
+                raise RuntimeError(str(refusal)) from error
+
+
+def _fuse_region(graph: Graph, region: Region, target: str, done: dict[str, Any], report: Report) -> None:
+    last = region.chained[-1]
+    if (reason := vendors_kernel(region)) is not None:
+        report.refusals.append(Refusal(str(last.target), location(last), reason))
+        return
+    specialize(region)
+    key = key_of(region)
+    if key not in done:
+        pays = Pays()
+        built = build(region, target, pays.declines)
+        traced = None
+        if built.kernels:
+            found = {name: size_node(graph, symbol) for name, symbol in built.symbols.items()}
+            names = [name for name, node in found.items() if node is not None]
+            traced = trace(built, region, names, [node for node in found.values() if node is not None])
+        kernels = tuple(Kernel(k.title, k.source, built.dims.get(k.title, {})) for k in built.kernels)
+        done[key] = built, traced, RegionReport(lines_of(region), kernels, pays.bytes_saved, pays.flops, built.ir, tuple(built.remarks))
+    built, traced, entry = done[key]
+    if traced is None:
+        for reason in built.declined or ("fuse found nothing to fuse",):
+            report.refusals.append(Refusal(str(last.target), location(last), reason))
+        return
+    sizes = [size_node(graph, symbol) for symbol in built.symbols.values()]
+    splice(graph, region, traced, [n for n in sizes if n is not None])
+    report.regions.append(entry)
+
+
+def location(node: Node) -> str | None:
+    frame = user_frame(node.meta.get("stack_trace") or "")
+    return str(frame) if frame else None
+
+
+def lines_of(region: Region) -> tuple[str, ...]:
+    """The user's lines, in order of appearance."""
+    frames = (user_frame(n.meta.get("stack_trace") or "") for n in region.nodes)
+    return tuple(dict.fromkeys(f"{f.file}:{f.line}" for f in frames if f))

@@ -1,0 +1,75 @@
+"""The pass at Inductor's hook: fuses the graph, counts, logs, and identifies itself to torch's caches."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import triton
+import xdsl
+from torch._dynamo.utils import counters
+from torch._inductor.custom_graph_pass import CustomGraphPass
+from torch.fx import Graph
+
+from flashlight_mlir.bridge.fuse_graph import fuse_graph
+from flashlight_mlir.bridge.options import Options, target_at_hand
+from flashlight_mlir.bridge.report import Report
+
+log = logging.getLogger(__name__)
+COUNTERS = "flashlight_mlir"
+
+
+@cache
+def sources() -> str:
+    """A digest of our own code: another version of us is another pass."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+class FusePass(CustomGraphPass):
+    """``options`` are ours; ``then`` is a pass of the user's, run after."""
+
+    def __init__(self, options: Options, then: Any = None):
+        self.options, self.then = options, then
+
+    def __call__(self, graph: Graph) -> None:
+        report = Report()
+        try:
+            report = fuse_graph(graph, self.options, interpreted=os.environ.get("TRITON_INTERPRET") == "1")
+        except Exception as error:
+            if self.options.strict:
+                raise
+            log.warning("the graph is left to Inductor: %s: %s", type(error).__name__, error)
+            log.debug("the error", exc_info=True)
+        note(report)
+        if self.then is not None:
+            self.then(graph)
+
+    def uuid(self) -> Any:
+        """Whatever changes our result: sources, versions, options, the GPU, torch's f32 precision."""
+        then = self.then.uuid() if self.then is not None else ""
+        if then is None:
+            return None
+        precision = torch.backends.cuda.matmul.fp32_precision
+        target = self.options.target or target_at_hand()
+        interpreted = os.environ.get("TRITON_INTERPRET")
+        parts = (sources(), torch.__version__, triton.__version__, xdsl.__version__, self.options, target, precision, interpreted, then)
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def note(report: Report) -> None:
+    """Count regions and refusals, and log each once."""
+    counters[COUNTERS]["regions"] += len(report.regions)
+    counters[COUNTERS]["kernels"] += sum(len(r.kernels) for r in report.regions)
+    counters[COUNTERS]["refusals"] += len(report.refusals)
+    for region in report.regions:
+        log.info("%s", region)
+    for refusal in report.refusals:
+        log.info("%s", refusal)

@@ -1,0 +1,100 @@
+"""What a node of Inductor's graph is to us: a contraction, a reduction, something cheap, or nothing that we know.
+
+The importer's table of handlers is the only list of ops; a node that it lacks, or of a dtype that it has not, is a border.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from torch.fx import Node
+
+from flashlight_mlir.analysis.cost import WHOLE
+from flashlight_mlir.frontend import aten_linear, aten_reductions, importer
+from flashlight_mlir.frontend.dtypes import ELEMENTS
+from flashlight_mlir.frontend.handlers import HANDLERS
+
+Kind = Literal["contraction", "reduction", "cheap"]
+_ = importer  # loads every handler
+_POSITIONS = ("aten.max.dim", "aten.min.dim")
+
+
+def tensors(node: Node) -> Iterator[torch.Tensor]:
+    """The tensors that a node gives."""
+    value = node.meta.get("val")
+    for x in value if isinstance(value, list | tuple) else (value,):  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(x, torch.Tensor):
+            yield x
+
+
+def is_tensor(node: Node) -> bool:
+    return isinstance(node.meta.get("val"), torch.Tensor)
+
+
+def constant(node: Node) -> torch.Tensor | None:
+    """The value of a constant without axes that the graph holds."""
+    if node.op != "get_attr":
+        return None
+    value: Any = node.graph.owning_module
+    for name in str(node.target).split("."):
+        value = getattr(value, name)
+    return value if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_complex() else None
+
+
+def hint(size: int | torch.SymInt) -> int:
+    """A size's value in the example."""
+    if isinstance(size, int):
+        return size
+    symbolic: Any = size.node
+    return int(symbolic.hint) if symbolic.has_hint() else 2**20
+
+
+def supported(node: Node, device: torch.device) -> str | None:
+    """None, or why the node is none of ours."""
+    if node.op != "call_function":
+        return "it is no call"
+    for x in (x for n in (node, *node.all_input_nodes) for x in tensors(n)):
+        if x.device != device:
+            return f"it mixes {x.device} with {device}"
+        if x.layout != torch.strided:
+            return f"it has a tensor of layout {x.layout}"
+        if x.dtype not in ELEMENTS:
+            return f"values of {x.dtype} are not supported"
+    if node.target is operator.getitem:
+        source = node.args[0]
+        return supported(source, device) if isinstance(source, Node) else "it is no call"
+    name = str(node.target)
+    if name in _POSITIONS:
+        return None if all(u.args[1] == 0 for u in node.users) else "the positions of the maximum are used"
+    return None if name in HANDLERS else f"no rule knows {name}"
+
+
+def kind(node: Node) -> Kind:
+    """Of a supported node."""
+    handler = HANDLERS.get(str(node.target))
+    module = getattr(handler, "__module__", "")
+    if module == aten_linear.__name__:
+        return "contraction"
+    return "reduction" if module == aten_reductions.__name__ else "cheap"
+
+
+def sides(node: Node) -> tuple[tuple[Node, int], tuple[Node, int], int]:
+    """``((left, rows), (right, columns), length of the sum)`` of a contraction."""
+    left, right = (a for a in node.args[-2:] if isinstance(a, Node))
+    a, b = left.meta["val"].shape, right.meta["val"].shape
+    return (left, hint(a[-2]) if len(a) > 1 else 1), (right, hint(b[-1]) if len(b) > 1 else 1), hint(a[-1])
+
+
+def is_vendors(node: Node, computed: set[Node]) -> bool:
+    """A plain product for a vendor's library: no tile covers its sum, and its rows fit no accumulator.
+
+    ``computed``: nodes that depend on a reduction or contraction of the region at hand.
+    """
+    (left, rows), (right, columns), length = sides(node)
+    if length <= WHOLE:
+        return False
+    free = [n for side, n in ((left, columns), (right, rows)) if side in computed]
+    return not free or min(free) > WHOLE

@@ -1,0 +1,71 @@
+"""Never worse: which regions are better left to Inductor, by rules that give the same answer on every boot."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch.fx import Graph, GraphModule, Node
+
+from flashlight_mlir.analysis.cost import bytes_of
+from flashlight_mlir.bridge.regions import Region
+from flashlight_mlir.dialects import tensor_ext as tx
+
+
+def vendors_kernel(region: Region) -> str | None:
+    """Inductor's own patterns, run after our hook, would make a call of a vendor's kernel of it."""
+    from torch._inductor.fx_passes import joint_graph
+
+    if not any(hasattr(region.nodes[0].meta.get("val"), a) for a in ("shape",)):
+        return None
+    alone = module_of(region)
+    before = {str(n.target) for n in alone.graph.nodes}
+    joint_graph.lazy_init(region.inputs[0].meta["val"].device)
+    patterns: Any = joint_graph.patterns
+    patterns.apply(alone.graph)
+    new = sorted({str(n.target) for n in alone.graph.nodes} - before)
+    found = [name for name in new if "scaled_dot_product" in name]
+    return f"Inductor makes it {found[0]}, a vendor's kernel" if found else None
+
+
+def module_of(region: Region) -> GraphModule:
+    """The region as a module of its own."""
+    graph = Graph()
+    mapping: dict[Node, Node] = {}
+    for node in (*region.inputs, *region.constants):
+        mapping[node] = graph.placeholder(node.name)
+        mapping[node].meta = copy.copy(node.meta)
+    for node in region.nodes:
+        mapping[node] = graph.node_copy(node, lambda n: mapping[n] if n in mapping else _symbol(graph, n, mapping))
+    graph.output(tuple(mapping[n] for n in region.outputs))
+    return GraphModule(torch.nn.Module(), graph)
+
+
+def _symbol(graph: Graph, node: Node, mapping: dict[Node, Node]) -> Node:
+    """A size from outside is one more input."""
+    first = next(iter(graph.nodes))
+    with graph.inserting_before(first):
+        mapping[node] = graph.placeholder(node.name)
+        mapping[node].meta = copy.copy(node.meta)
+    return mapping[node]
+
+
+class Pays:
+    """Judges groups of a region and adds up what fusing them saves."""
+
+    def __init__(self) -> None:
+        self.bytes_saved = 0
+        self.flops = 0
+
+    def declines(self, group: tx.GroupOp) -> str | None:
+        ops = list(group.body.block.ops)
+        contractions = [op for op in ops if isinstance(op, tx.ContractOp)]
+        reductions = [op for op in ops if isinstance(op, tx.ReduceOp)]
+        if not contractions:
+            return "reductions without a contraction: Inductor fuses these as well"
+        if len(contractions) + len(reductions) < 2:
+            return "a single contraction: a vendor's library has it"
+        yielded = set(group.body.block.last_op.operands) if group.body.block.last_op else set()
+        self.bytes_saved += sum(bytes_of(tx.type_of(r)) for op in (*contractions, *reductions) for r in op.results if r not in yielded)
+        return None

@@ -1,0 +1,39 @@
+"""Sizes that a tile has to cover whole become constants, guarded by torch: the length of a first product, the width of a last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.fx import Node
+
+from flashlight_mlir.analysis.cost import WHOLE
+from flashlight_mlir.bridge.nodes import hint, kind
+from flashlight_mlir.bridge.regions import Region
+
+
+def specialize(region: Region) -> None:
+    """Of a product of two inputs the summed dim; of a product of something computed with an input, the input's other dim."""
+    members = set(region.chained)
+    computed: set[Node] = set()
+    for node in region.nodes:
+        if node in members and kind(node) == "contraction":
+            left, right = (a for a in node.args[-2:] if isinstance(a, Node))
+            a, b = left.meta["val"], right.meta["val"]
+            match left in computed, right in computed:
+                case False, False:
+                    fix(a.shape[-1])
+                case True, False:
+                    fix(b.shape[-1])
+                case False, True if a.dim() > 1:
+                    fix(a.shape[-2])
+                case _:
+                    pass
+        if node in members or any(a in computed for a in node.all_input_nodes):
+            computed.add(node)
+
+
+def fix(size: Any) -> None:
+    """Guard that the size is what it is in the example, if one tile covers it."""
+    if isinstance(size, torch.SymInt) and hint(size) <= WHOLE:
+        int(size)

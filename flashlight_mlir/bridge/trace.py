@@ -1,0 +1,73 @@
+"""A host program as an FX graph: our own interpreter runs it on fake tensors, and a kernel is a call of the one op."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch._inductor.decomposition import select_decomp_table
+from torch.fx import Graph, GraphModule, Node
+from torch.fx.experimental.proxy_tensor import make_fx
+from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
+
+from flashlight_mlir.backend.text import to_text
+from flashlight_mlir.bridge.build import Built
+from flashlight_mlir.bridge.op import KERNEL
+from flashlight_mlir.bridge.regions import Region
+from flashlight_mlir.dialects import tensor_ext as tx
+from flashlight_mlir.dialects.block import KernelOp
+from flashlight_mlir.expr import Expr
+from flashlight_mlir.interpreters import Frame, entry, interpreter, run
+from flashlight_mlir.interpreters.frame import value_of
+
+
+class SymbolicFrame(Frame):
+    """Sizes stay symbols."""
+
+    def size(self, expr: Expr) -> Any:
+        return value_of(expr, self.env({}))
+
+
+@register_impls
+class Calls(InterpreterFunctions):
+    """A kernel is a call of the op; an index that is a value cannot be looked at."""
+
+    def __init__(self, texts: dict[KernelOp, tuple[str, tuple[str, ...]]], frame: Frame):
+        self.texts, self.frame = texts, frame
+
+    @impl(KernelOp)
+    def run_kernel(self, _: Interpreter, op: KernelOp, args: PythonValues) -> PythonValues:
+        text, symbols = self.texts[op]
+        return tuple(KERNEL(list(args), [self.frame.sizes[s] for s in symbols], text))
+
+    @impl(tx.TakeOp)
+    def run_take(self, _: Interpreter, op: tx.TakeOp, args: PythonValues) -> PythonValues:
+        taken = args[0].index_select(op.axis.value.data, args[1].reshape(-1).long())
+        return (taken.reshape(tuple(map(self.frame.size, tx.type_of(op.result).shape))),)
+
+
+def size_node(graph: Graph, symbol: Any) -> Node | None:
+    """The node that gives a symbol's value."""
+    for node in graph.nodes:
+        value = node.meta.get("val")
+        if isinstance(value, torch.SymInt) and value.node.expr == symbol:
+            return node
+    return None
+
+
+def trace(built: Built, region: Region, symbols: Sequence[str], sizes: Sequence[Node]) -> GraphModule:
+    """The host program on (sizes, then inputs), which stand in the graph's metadata as they stood in the region's."""
+    values: list[Any] = [n.meta["val"] for n in (*sizes, *region.inputs)]
+    fakes = values[len(sizes) :]
+    kernels = [op for op in built.module.walk() if isinstance(op, KernelOp)]
+    texts = {op: (to_text(k), k.symbols) for op, k in zip(kernels, built.kernels, strict=True)}
+    func = entry(built.module)
+
+    def host(*args: Any) -> list[torch.Tensor]:
+        frame = SymbolicFrame(dict(zip(symbols, args, strict=False)), native=True, device=fakes[0].device)
+        return run(interpreter(built.module, frame, Calls(texts, frame)), func, args[len(sizes) :], native=True)
+
+    with fakes[0].fake_mode:
+        traced: Any = make_fx(host, decomposition_table=select_decomp_table(), tracing_mode="real")(*values)
+    return traced
