@@ -14,7 +14,7 @@ from flashlight_mlir.bridge.key import key_of
 from flashlight_mlir.bridge.nodes import tensors
 from flashlight_mlir.bridge.options import Options, target_at_hand
 from flashlight_mlir.bridge.pays import Pays, vendors_kernel
-from flashlight_mlir.bridge.regions import Region, find_regions
+from flashlight_mlir.bridge.regions import Region, find_regions, hoist_sizes
 from flashlight_mlir.bridge.report import Refusal, RegionReport, Report
 from flashlight_mlir.bridge.reproducer import reproducer
 from flashlight_mlir.bridge.specialize import specialize
@@ -49,6 +49,7 @@ def _devices(graph: Graph) -> Iterable[torch.device]:
 
 
 def _fuse_device(graph: Graph, device: torch.device, options: Options, report: Report) -> None:
+    hoist_sizes(graph)
     regions, borders = find_regions(graph, device)
     target = options.target or target_at_hand()
     done: dict[str, tuple[Built, RegionReport | None]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from flashlight_mlir.bridge.report import Report
 
 log = logging.getLogger(__name__)
 COUNTERS = "flashlight_mlir"
+listeners: list[Callable[[Report], None]] = []
+"""Each is told of every graph's report: what ``explain``, a test or a benchmark wants to know."""
 
 
 @cache
@@ -69,6 +72,8 @@ def note(report: Report) -> None:
     counters[COUNTERS]["regions"] += len(report.regions)
     counters[COUNTERS]["kernels"] += sum(len(r.kernels) for r in report.regions)
     counters[COUNTERS]["refusals"] += len(report.refusals)
+    for listener in listeners:
+        listener(report)
     for region in report.regions:
         log.info("%s", region)
     for refusal in report.refusals:

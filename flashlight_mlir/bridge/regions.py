@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch.fx import Graph, Node
 
 from flashlight_mlir.bridge.nodes import constant, is_tensor, is_vendors, kind, supported
+from flashlight_mlir.frontend.handlers import VIEWS as RESHAPES
+
+VIEWS = (*RESHAPES, "aten.expand.default")
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,27 @@ def find_regions(graph: Graph, device: torch.device) -> tuple[list[Region], list
     order = {node: k for k, node in enumerate(graph.nodes)}
     regions = [r for members in chains.groups() if (r := _close(members, chains, order)) is not None]
     return sorted(regions, key=lambda r: order[r.nodes[-1]]), chains.borders
+
+
+def hoist_sizes(graph: Graph) -> None:
+    """A size that is read off a computed tensor is read where it is known first: it keeps no tensor alive."""
+    first: dict[Any, Node] = {}
+    for node in list(graph.nodes):
+        if not is_size(node):
+            continue
+        known: Any = first.setdefault(node.meta["val"].node.expr, node)
+        if known is node and node.target is torch.ops.aten.sym_size.int:
+            view, axis = node.args
+            if isinstance(view, Node) and str(view.target) in VIEWS:  # it was given to the view
+                sizes: Any = view.args[1]
+                known = sizes[axis] if sizes[axis] != -1 else node
+        if known is not node:
+            node.replace_all_uses_with(known)
+            graph.erase_node(node)
+
+
+def is_size(node: Node) -> bool:
+    return isinstance(node.meta.get("val"), torch.SymInt)
 
 
 class _Chains:
@@ -90,8 +115,7 @@ class _Chains:
 def _close(members: Sequence[Node], chains: _Chains, order: dict[Node, int]) -> Region | None:
     """The chain with the ops between its members, those that make its masks and scales, and those right after it."""
     after = _computed(members, chains)
-    beyond = _descendants({u for n in after for u in n.users if u not in after})
-    beyond |= {u for n in after for u in n.users if u not in after}
+    beyond = _with_descendants({u for n in after for u in n.users if u not in after and not is_size(u)})
     inside = {n for n in after if n not in beyond}
     if not inside.issuperset(members):
         return None
@@ -104,7 +128,7 @@ def _close(members: Sequence[Node], chains: _Chains, order: dict[Node, int]) -> 
     nodes = tuple(sorted(inside, key=order.__getitem__))
     inputs = dict.fromkeys(a for n in nodes for a in n.all_input_nodes if a not in inside and is_tensor(a))
     constants = {n: value for n in inputs if (value := constant(n)) is not None}
-    outputs = tuple(n for n in nodes if n in after and any(u not in inside for u in n.users))
+    outputs = tuple(n for n in nodes if n in after and any(u not in inside and not is_size(u) for u in n.users))
     return Region(nodes, tuple(n for n in inputs if n not in constants), constants, outputs, tuple(sorted(members, key=order.__getitem__)))
 
 
@@ -119,11 +143,11 @@ def _computed(members: Iterable[Node], chains: _Chains) -> set[Node]:
     return found
 
 
-def _descendants(nodes: Iterable[Node]) -> set[Node]:
-    found, stack = set[Node](), list(nodes)
+def _with_descendants(nodes: Iterable[Node]) -> set[Node]:
+    found, stack = set(nodes), list(nodes)
     while stack:
         for user in stack.pop().users:
-            if user not in found:
+            if user not in found and not is_size(user):
                 found.add(user)
                 stack.append(user)
     return found
