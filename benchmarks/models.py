@@ -24,6 +24,7 @@ import triton.testing
 from torch._dynamo.utils import counters
 
 import flashlight_mlir.bridge.graph_pass as graph_pass
+from flashlight_mlir.bridge.backend import flashlight
 from flashlight_mlir.bridge.report import Report
 
 Config = dict[str, Any]
@@ -85,7 +86,7 @@ def measure(family: str, options: Config, batch: int, length: int) -> dict[str, 
     given = inputs(family, options.get("vocab_size", 1000), batch, length, "cuda")
     seen: list[Report] = []
     graph_pass.listeners.append(seen.append)
-    compiled, seconds = cold(model, given, backend="flashlight")
+    compiled, seconds = cold(model, given, backend=flashlight)
     graph_pass.listeners.remove(seen.append)
     refused = Counter(f"{r.op}: {r.reason}" for report in seen for r in report.refusals)
     row: dict[str, Any] = {

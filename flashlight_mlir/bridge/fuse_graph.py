@@ -88,7 +88,11 @@ def _fuse_region(graph: Graph, region: Region, target: str, done: dict[str, Any]
             names = [name for name, node in found.items() if node is not None]
             traced = trace(built, region, names, [node for node in found.values() if node is not None])
         kernels = tuple(Kernel(k.title, k.source, built.dims.get(k.title, {})) for k in built.kernels)
-        done[key] = built, traced, RegionReport(lines_of(region), kernels, pays.bytes_saved, pays.flops, built.ir, tuple(built.remarks))
+        done[key] = (
+            built,
+            traced,
+            RegionReport(lines_of(region), kernels, pays.bytes_saved, pays.flops, built.ir, tuple(built.remarks)),
+        )
     built, traced, entry = done[key]
     if traced is None:
         for reason in built.declined or ("fuse found nothing to fuse",):

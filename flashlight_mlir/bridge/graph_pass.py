@@ -63,7 +63,17 @@ class FusePass(CustomGraphPass):
         precision = torch.backends.cuda.matmul.fp32_precision
         target = self.options.target or target_at_hand()
         interpreted = os.environ.get("TRITON_INTERPRET")
-        parts = (sources(), torch.__version__, triton.__version__, xdsl.__version__, self.options, target, precision, interpreted, then)
+        parts = (
+            sources(),
+            torch.__version__,
+            triton.__version__,
+            xdsl.__version__,
+            self.options,
+            target,
+            precision,
+            interpreted,
+            then,
+        )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

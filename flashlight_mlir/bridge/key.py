@@ -29,7 +29,7 @@ def key_of(region: Region) -> str:
         number[node] = f"%in{k}"
         lines.append(f"%in{k}: {_meta(node)}")
     for node, value in region.constants.items():
-        number[node] = f"{value.dtype} {value.item()}"
+        number[node] = f"{value.dtype} {value.value}"
     for k, node in enumerate(region.nodes):
         number[node] = f"%{k}"
         args = _map_arg((node.args, dict(node.kwargs)), spell)

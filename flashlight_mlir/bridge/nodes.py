@@ -11,11 +11,13 @@ from typing import Any, Literal
 
 import torch
 from torch.fx import Node
+from torch.utils._python_dispatch import _disable_current_modes  # pyright: ignore[reportPrivateUsage]  (torch has no other)
 
 from flashlight_mlir.analysis.cost import WHOLE
 from flashlight_mlir.frontend import aten_linear, aten_reductions, importer
+from flashlight_mlir.frontend.builder import Number
 from flashlight_mlir.frontend.dtypes import ELEMENTS
-from flashlight_mlir.frontend.handlers import HANDLERS
+from flashlight_mlir.frontend.handlers import HANDLERS, VIEWS
 
 Kind = Literal["contraction", "reduction", "cheap"]
 _ = importer  # loads every handler
@@ -34,14 +36,17 @@ def is_tensor(node: Node) -> bool:
     return isinstance(node.meta.get("val"), torch.Tensor)
 
 
-def constant(node: Node) -> torch.Tensor | None:
-    """The value of a constant without axes that the graph holds."""
+def constant(node: Node) -> Number | None:
+    """The number that a node is, if it is a constant of the graph without axes."""
     if node.op != "get_attr":
         return None
-    value: Any = node.graph.owning_module
+    tensor: Any = node.graph.owning_module
     for name in str(node.target).split("."):
-        value = getattr(value, name)
-    return value if isinstance(value, torch.Tensor) and value.dim() == 0 and not value.is_complex() else None
+        tensor = getattr(tensor, name)
+    if not isinstance(tensor, torch.Tensor) or tensor.dim() or tensor.is_complex():
+        return None
+    with _disable_current_modes():
+        return Number(tensor.item(), tensor.dtype)
 
 
 def hint(size: int | torch.SymInt) -> int:
@@ -88,13 +93,25 @@ def sides(node: Node) -> tuple[tuple[Node, int], tuple[Node, int], int]:
     return (left, hint(a[-2]) if len(a) > 1 else 1), (right, hint(b[-1]) if len(b) > 1 else 1), hint(a[-1])
 
 
-def is_vendors(node: Node, computed: set[Node]) -> bool:
-    """A plain product for a vendor's library: no tile covers its sum, and its rows fit no accumulator.
+def is_vendors(node: Node, computed: set[Node]) -> str | None:
+    """Why a product is a vendor's library's: all batches share one factor, or its sum and its rows are long for a tile.
 
     ``computed``: nodes that depend on a reduction or contraction of the region at hand.
     """
     (left, rows), (right, columns), length = sides(node)
+    if any(_merges_rows(side) for side in (left, right)):
+        return "a product of all batches with one matrix: a vendor's library has it"
     if length <= WHOLE:
-        return False
+        return None
     free = [n for side, n in ((left, columns), (right, rows)) if side in computed]
-    return not free or min(free) > WHOLE
+    if free and min(free) <= WHOLE:
+        return None
+    return f"a sum of {length} products whose rows fit no accumulator: a vendor's library has it"
+
+
+def _merges_rows(side: Node) -> bool:
+    """The rows of a factor are those of all batches."""
+    if str(side.target) not in VIEWS or not isinstance(source := side.args[0], Node):
+        return False
+    own, inner = side.meta["val"], source.meta["val"]
+    return inner.dim() > 2 and (own.dim() == 2 or hint(own.shape[0]) == 1 != hint(inner.shape[0]))

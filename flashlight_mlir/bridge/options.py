@@ -36,7 +36,9 @@ def split(options: Mapping[str, Any] | None, mode: str | None) -> tuple[Options,
         if key in ours:
             continue
         if key not in known:
-            raise ValueError(f"backend 'flashlight': unknown option {name!r}; ours are {', '.join(sorted(ours))}, others are Inductor's")
+            raise ValueError(
+                f"backend 'flashlight': unknown option {name!r}; ours are {', '.join(sorted(ours))}, others are Inductor's"
+            )
         theirs[key] = value
     return Options(**{k: v for k, v in (options or {}).items() if k in ours}), theirs
 

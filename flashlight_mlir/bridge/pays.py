@@ -67,5 +67,7 @@ class Pays:
         if len(contractions) + len(reductions) < 2:
             return "a single contraction: a vendor's library has it"
         yielded = set(group.body.block.last_op.operands) if group.body.block.last_op else set()
-        self.bytes_saved += sum(bytes_of(tx.type_of(r)) for op in (*contractions, *reductions) for r in op.results if r not in yielded)
+        self.bytes_saved += sum(
+            bytes_of(tx.type_of(r)) for op in (*contractions, *reductions) for r in op.results if r not in yielded
+        )
         return None

@@ -14,6 +14,7 @@ import torch
 from torch.fx import Graph, Node
 
 from flashlight_mlir.bridge.nodes import constant, is_tensor, is_vendors, kind, supported
+from flashlight_mlir.frontend.builder import Number
 from flashlight_mlir.frontend.handlers import VIEWS as RESHAPES
 
 VIEWS = (*RESHAPES, "aten.expand.default")
@@ -25,7 +26,7 @@ class Region:
 
     nodes: tuple[Node, ...]
     inputs: tuple[Node, ...]
-    constants: dict[Node, torch.Tensor]
+    constants: dict[Node, Number]
     """Numbers that the graph holds."""
     outputs: tuple[Node, ...]
     chained: tuple[Node, ...]
@@ -60,7 +61,7 @@ def hoist_sizes(graph: Graph) -> None:
             if isinstance(view, Node) and str(view.target) in VIEWS:  # it was given to the view
                 sizes: Any = view.args[1]
                 known = sizes[axis] if sizes[axis] != -1 else node
-        if known is not node:
+        if known is not node and node.op == "call_function":
             node.replace_all_uses_with(known)
             graph.erase_node(node)
 
@@ -82,8 +83,8 @@ class _Chains:
         for node in graph.nodes:
             before = frozenset[Node]().union(*(self._before.get(a, frozenset()) for a in node.all_input_nodes))
             reason = supported(node, device)
-            if reason is None and kind(node) == "contraction" and is_vendors(node, computed):
-                reason = "a product that a vendor's library does better"
+            if reason is None and kind(node) == "contraction":
+                reason = is_vendors(node, computed)
             if reason is not None:
                 if before and node.op == "call_function" and is_tensor(node):
                     self.borders.append(Border(node, reason))
@@ -129,7 +130,9 @@ def _close(members: Sequence[Node], chains: _Chains, order: dict[Node, int]) -> 
     inputs = dict.fromkeys(a for n in nodes for a in n.all_input_nodes if a not in inside and is_tensor(a))
     constants = {n: value for n in inputs if (value := constant(n)) is not None}
     outputs = tuple(n for n in nodes if n in after and any(u not in inside and not is_size(u) for u in n.users))
-    return Region(nodes, tuple(n for n in inputs if n not in constants), constants, outputs, tuple(sorted(members, key=order.__getitem__)))
+    return Region(
+        nodes, tuple(n for n in inputs if n not in constants), constants, outputs, tuple(sorted(members, key=order.__getitem__))
+    )
 
 
 def _computed(members: Iterable[Node], chains: _Chains) -> set[Node]:

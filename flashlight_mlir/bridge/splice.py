@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch._inductor.pattern_matcher import stable_topological_sort
 from torch.fx import Graph, GraphModule, Node
 from torch.fx import node as fx_node
@@ -27,7 +28,7 @@ def splice(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[No
     with graph.inserting_before(region.nodes[-1].next):
         for node in traced.graph.nodes:
             if node.op == "placeholder":
-                mapping[node] = next(outside)
+                mapping[node] = _stored(graph, next(outside))
             elif node.op == "output":
                 results = _map_arg(node.args[0], lambda n: mapping[n])
             elif node.op == "get_attr":
@@ -43,3 +44,12 @@ def splice(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[No
         new.meta["val"] = old.meta["val"]  # the layout that the graph promises
     stable_topological_sort(graph)
     return calls
+
+
+def _stored(graph: Graph, node: Node) -> Node:
+    """A constant of the graph is copied once: Inductor hands an op of ours buffers only."""
+    if node.op != "get_attr":
+        return node
+    copy = graph.call_function(torch.ops.aten.clone.default, (node,))
+    copy.meta["val"] = node.meta["val"]
+    return copy

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch._guards import detect_fake_mode
 from torch._inductor.decomposition import select_decomp_table
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
@@ -58,8 +60,11 @@ def size_node(graph: Graph, symbol: Any) -> Node | None:
 
 def trace(built: Built, region: Region, symbols: Sequence[str], sizes: Sequence[Node]) -> GraphModule:
     """The host program on (sizes, then inputs), which stand in the graph's metadata as they stood in the region's."""
-    values: list[Any] = [n.meta["val"] for n in (*sizes, *region.inputs)]
-    fakes = values[len(sizes) :]
+    fakes: list[Any] = [n.meta["val"] for n in region.inputs]
+    fake_mode = detect_fake_mode(fakes)
+    assert fake_mode is not None
+    fakes = [x if isinstance(x, FakeTensor) else fake_mode.from_tensor(x) for x in fakes]  # constants of the graph are real
+    values = [*(n.meta["val"] for n in sizes), *fakes]
     kernels = [op for op in built.module.walk() if isinstance(op, KernelOp)]
     texts = {op: (to_text(k), k.symbols) for op, k in zip(kernels, built.kernels, strict=True)}
     func = entry(built.module)
@@ -68,6 +73,6 @@ def trace(built: Built, region: Region, symbols: Sequence[str], sizes: Sequence[
         frame = SymbolicFrame(dict(zip(symbols, args, strict=False)), native=True, device=fakes[0].device)
         return run(interpreter(built.module, frame, Calls(texts, frame)), func, args[len(sizes) :], native=True)
 
-    with fakes[0].fake_mode:
+    with fake_mode:
         traced: Any = make_fx(host, decomposition_table=select_decomp_table(), tracing_mode="real")(*values)
     return traced

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch.fx import Node
 from xdsl.dialects.builtin import FunctionType, ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
@@ -27,12 +26,11 @@ class ImportedNodes:
 
 
 def import_nodes(
-    nodes: Sequence[Node], inputs: Sequence[Node], constants: Mapping[Node, torch.Tensor], outputs: Sequence[Node], name: str = "region"
+    nodes: Sequence[Node], inputs: Sequence[Node], constants: Mapping[Node, Number], outputs: Sequence[Node], name: str = "region"
 ) -> ImportedNodes:
     """A module whose function computes ``outputs`` from ``inputs``; CompileError at the user's line. ``constants`` are numbers."""
     importer = NodeImporter(Sizes())
-    for node, value in constants.items():
-        importer.env[node] = Number(value.item(), value.dtype)
+    importer.env.update(constants)
     for node in inputs:
         importer.argument(node, node.name)
     for node in nodes:
