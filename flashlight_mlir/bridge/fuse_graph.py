@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.fx import Graph, Node
+from torch.fx import Graph, GraphModule, Node
 
-from flashlight_mlir.bridge.build import Built, build
+from flashlight_mlir.bridge.build import build
 from flashlight_mlir.bridge.key import key_of
 from flashlight_mlir.bridge.nodes import tensors
 from flashlight_mlir.bridge.options import Options, target_at_hand
-from flashlight_mlir.bridge.pays import Pays, vendors_kernel
+from flashlight_mlir.bridge.pays import Pays, left
 from flashlight_mlir.bridge.regions import Region, find_regions, hoist_sizes
 from flashlight_mlir.bridge.report import Refusal, RegionReport, Report
 from flashlight_mlir.bridge.reproducer import reproducer
@@ -50,11 +51,13 @@ def _devices(graph: Graph) -> Iterable[torch.device]:
 
 def _fuse_device(graph: Graph, device: torch.device, options: Options, report: Report) -> None:
     hoist_sizes(graph)
-    regions, borders = find_regions(graph, device)
+    regions, chains = find_regions(graph, device)
     target = options.target or target_at_hand()
-    done: dict[str, tuple[Built, RegionReport | None]] = {}
-    for border in borders:
+    done: dict[str, Done] = {}
+    for border in chains.borders:
         report.refusals.append(Refusal(str(border.node.target), location(border.node), border.reason))
+    if not regions and not chains.borders:
+        report.refusals.append(Refusal("the graph", None, "no contraction or reduction follows another"))
     for region in regions:
         try:
             _fuse_region(graph, region, target, done, report)
@@ -62,7 +65,7 @@ def _fuse_device(graph: Graph, device: torch.device, options: Options, report: R
             path = reproducer(region, target)
             reason = f"{type(error).__name__}: {error}" if not isinstance(error, CompileError) else error.message
             place = error.location if isinstance(error, CompileError) else None
-            last = region.chained[-1]
+            last = region.members[-1]
             hint = f"the reproducer is {path}" if path else None
             refusal = Refusal(str(last.target), place or location(last), reason, hint)
             report.refusals.append(refusal)
@@ -72,35 +75,48 @@ def _fuse_device(graph: Graph, device: torch.device, options: Options, report: R
                 raise RuntimeError(str(refusal)) from error
 
 
-def _fuse_region(graph: Graph, region: Region, target: str, done: dict[str, Any], report: Report) -> None:
-    last = region.chained[-1]
-    if (reason := vendors_kernel(region)) is not None:
+@dataclass
+class Done:
+    """A compiled region, for all regions of its structure."""
+
+    traced: GraphModule | None
+    declined: Sequence[str]
+    entry: RegionReport
+    symbols: Sequence[Any]
+    """torch's symbols, in the order of the traced graph's first inputs."""
+
+    def sizes(self, graph: Graph) -> list[Node]:
+        return [node for symbol in self.symbols if (node := size_node(graph, symbol)) is not None]
+
+
+def _fuse_region(graph: Graph, region: Region, target: str, done: dict[str, Done], report: Report) -> None:
+    last = region.members[-1]
+    if (reason := left(region)) is not None:
         report.refusals.append(Refusal(str(last.target), location(last), reason))
         return
     specialize(region)
     key = key_of(region)
     if key not in done:
-        pays = Pays()
-        built = build(region, target, pays.declines)
-        traced = None
-        if built.kernels:
-            found = {name: size_node(graph, symbol) for name, symbol in built.symbols.items()}
-            names = [name for name, node in found.items() if node is not None]
-            traced = trace(built, region, names, [node for node in found.values() if node is not None])
-        kernels = tuple(Kernel(k.title, k.source, built.dims.get(k.title, {})) for k in built.kernels)
-        done[key] = (
-            built,
-            traced,
-            RegionReport(lines_of(region), kernels, pays.bytes_saved, pays.flops, built.ir, tuple(built.remarks)),
-        )
-    built, traced, entry = done[key]
-    if traced is None:
-        for reason in built.declined or ("fuse found nothing to fuse",):
+        done[key] = _compile(graph, region, target)
+    found = done[key]
+    if found.traced is None:
+        for reason in found.declined or ("fuse found nothing to fuse",):
             report.refusals.append(Refusal(str(last.target), location(last), reason))
         return
-    sizes = [size_node(graph, symbol) for symbol in built.symbols.values()]
-    splice(graph, region, traced, [n for n in sizes if n is not None])
-    report.regions.append(entry)
+    splice(graph, region, found.traced, found.sizes(graph))
+    found.entry.copies += 1
+    if found.entry not in report.regions:
+        report.regions.append(found.entry)
+
+
+def _compile(graph: Graph, region: Region, target: str) -> Done:
+    pays = Pays()
+    built = build(region, target, pays.declines)
+    found = {name: node for name, symbol in built.symbols.items() if (node := size_node(graph, symbol)) is not None}
+    traced = trace(built, region, list(found), list(found.values())) if built.kernels else None
+    kernels = tuple(Kernel(k.title, k.source, built.dims.get(k.title, {})) for k in built.kernels)
+    entry = RegionReport(lines_of(region), kernels, pays.bytes_saved, pays.flops, built.ir, tuple(built.remarks))
+    return Done(traced, tuple(dict.fromkeys(built.declined)), entry, [built.symbols[name] for name in found])
 
 
 def location(node: Node) -> str | None:

@@ -79,8 +79,8 @@ class FusePass(CustomGraphPass):
 
 def note(report: Report) -> None:
     """Count regions and refusals, and log each once."""
-    counters[COUNTERS]["regions"] += len(report.regions)
-    counters[COUNTERS]["kernels"] += sum(len(r.kernels) for r in report.regions)
+    counters[COUNTERS]["regions"] += sum(r.copies for r in report.regions)
+    counters[COUNTERS]["kernels"] += sum(len(r.kernels) * r.copies for r in report.regions)
     counters[COUNTERS]["refusals"] += len(report.refusals)
     for listener in listeners:
         listener(report)

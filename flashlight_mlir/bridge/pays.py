@@ -9,16 +9,22 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 
 from flashlight_mlir.analysis.cost import bytes_of
+from flashlight_mlir.bridge.nodes import kind
 from flashlight_mlir.bridge.regions import Region
 from flashlight_mlir.dialects import tensor_ext as tx
+
+
+def left(region: Region) -> str | None:
+    """Why a region is not even compiled."""
+    if not any(kind(n) == "contraction" for n in region.members):
+        return "reductions without a contraction: Inductor fuses these as well"
+    return vendors_kernel(region)
 
 
 def vendors_kernel(region: Region) -> str | None:
     """Inductor's own patterns, run after our hook, would make a call of a vendor's kernel of it."""
     from torch._inductor.fx_passes import joint_graph
 
-    if not any(hasattr(region.nodes[0].meta.get("val"), a) for a in ("shape",)):
-        return None
     alone = module_of(region)
     before = {str(n.target) for n in alone.graph.nodes}
     joint_graph.lazy_init(region.inputs[0].meta["val"].device)

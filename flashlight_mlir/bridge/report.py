@@ -24,7 +24,7 @@ class Refusal:
         return one_line(f"{place}{self.op} is left to Inductor: {self.reason}{hint}")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class RegionReport:
     """A region that became kernels."""
 
@@ -36,7 +36,7 @@ class RegionReport:
     flops: int
     ir: Mapping[str, str]
     remarks: tuple[Remark, ...] = ()
-    copies: int = 1
+    copies: int = 0
     """Regions of the graph that share these kernels."""
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from flashlight_mlir.bridge.regions import Region
 
 def specialize(region: Region) -> None:
     """Of a product of two inputs the summed dim; of a product of something computed with an input, the input's other dim."""
-    members = set(region.chained)
+    members = set(region.members)
     computed: set[Node] = set()
     for node in region.nodes:
         if node in members and kind(node) == "contraction":

@@ -20,7 +20,7 @@ TAGS = ("recompute", "ac_graph_id", "stack_trace", "nn_module_stack", "original_
 
 def splice(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[Node]) -> list[Node]:
     """Insert ``traced`` after the region and let it give the region's outputs; the kernel calls."""
-    meta = {t: region.chained[-1].meta[t] for t in TAGS if t in region.chained[-1].meta}
+    meta = {t: region.members[-1].meta[t] for t in TAGS if t in region.members[-1].meta}
     outside = iter((*sizes, *region.inputs))
     mapping: dict[Node, Any] = {}
     calls: list[Node] = []
