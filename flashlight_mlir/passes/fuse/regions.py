@@ -261,7 +261,22 @@ def plan(block: Block) -> Plan:
     wanted = [v for v in dict.fromkeys(wanted) if fusible(v.owner) and isinstance(v.type, T.TensorType)]
     while _decide(made, wanted):
         pass
+    _forget(made, wanted)
     return made
+
+
+def _forget(made: Plan, wanted: Sequence[SSAValue]) -> None:
+    """Store nothing that only its own kernel reads."""
+    homes = {id(k): [r for r in k] for k in made.kernels}
+    alone = [r for r in (*wanted, *made.cuts) if not any(r in k for k in made.kernels)]
+    readers = [*((key, made.region(roots)[1]) for key, roots in homes.items()), *((0, made.region([r])[1]) for r in alone)]
+    for kernel in made.kernels:
+        for root in homes[id(kernel)]:
+            if root not in wanted and not any(root in leaves for key, leaves in readers if key != id(kernel)):
+                kernel.remove(root)
+                made.cuts.pop(root, None)
+                spoken = [found[1] for found in made.settled.values() if found and found[0] is root]
+                made.remarks = [r for r in made.remarks if r not in spoken]
 
 
 def _decide(made: Plan, wanted: Sequence[SSAValue]) -> bool:
