@@ -114,11 +114,6 @@ def weighted_moments(x, w):
     return m.squeeze(-1), (w * (x - m) ** 2).sum(-1)
 
 
-@program(lambda s: (torch.randn(s, 50), torch.randint(0, 50, (s,))), 0, 0)
-def smoothed_cross_entropy(x, target):
-    return F.cross_entropy(x, target, label_smoothing=0.1)
-
-
 @program(lambda s: (half(B, s, D), torch.rand(B, s) < 0.5), 1, 1)
 def masked_mean(x, keep):
     w = keep[..., None].to(x.dtype)

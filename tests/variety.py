@@ -290,6 +290,11 @@ def contrastive(a, b):
     return F.cross_entropy(s, torch.arange(a.shape[0]))
 
 
+@case(lambda s: (full(s, 50), torch.randint(0, 50, (s,))), {0: 0, 1: 0}, 2, ("[S] float32", "[S] float32"))
+def smoothed_labels(x, target):
+    return F.cross_entropy(x, target, label_smoothing=0.1)
+
+
 @case(lambda s: (full(B, s, 3), full(B, s, 3)), ROWS, 3, ("[2, S] float32", "[2, S] float32"))
 def nearest_points(x, y):
     d = ((x[:, :, None] - y[:, None]) ** 2).sum(-1)

@@ -16,7 +16,7 @@ from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse.merge_dims import find_merges
 from flashlight_mlir.passes.fuse.naming import dim_roles
-from flashlight_mlir.passes.fuse.sharing import discard, reduced, share
+from flashlight_mlir.passes.fuse.sharing import discard, reaches, reduced, share
 from flashlight_mlir.passes.fuse.substitution import Substitution, TooLarge
 
 VIEWS = T.ReshapeOp | T.TransposeOp | T.SliceOp | T.BroadcastOp
@@ -58,6 +58,8 @@ class Plan:
     remarks: list[Remark] = field(default_factory=list[Remark])
     settled: dict[object, tuple[SSAValue, Remark] | None] = field(default_factory=dict[object, "tuple[SSAValue, Remark] | None"])
     sharing: dict[object, bool] = field(default_factory=dict[object, bool])
+    wanted: list[SSAValue] = field(default_factory=list[SSAValue])
+    """What the function returns or hands to torch."""
 
     def key(self, roots: Sequence[SSAValue]) -> object:
         """What a decision on a kernel of ``roots`` depends on."""
@@ -238,8 +240,21 @@ def priced_cut(made: Plan, root: SSAValue, emitter: Substitution) -> tuple[SSAVa
     return None
 
 
+def torn_cut(made: Plan, root: SSAValue) -> tuple[SSAValue, Remark] | None:
+    """What torch reads, where the kernel also reads what torch made of it: computed twice, the two could be rounded apart."""
+    ops, leaves = made.region([root])
+    results = {r for op in ops for r in op.results} - {root}
+    for value in made.wanted:
+        if value in results and any(reaches(leaf, value) for leaf in leaves):
+            text = "a value is stored once for torch and for the kernel, which compares it with what torch makes of it"
+            return value, Remark("form-kernels", text, location_of(value.owner))
+    return None
+
+
 def choose(made: Plan, root: SSAValue) -> tuple[SSAValue, Remark] | None:
     """The next value to cut in the kernel of ``root``."""
+    if torn := torn_cut(made, root):
+        return torn
     try:
         emitter = made.emitter([root])
     except TooLarge:
@@ -258,31 +273,31 @@ def plan(block: Block) -> Plan:
     """Decide, from the function's end to its start."""
     made = Plan(block)
     wanted = [peel(v) for op in reversed(list(block.ops)) if not fusible(op) for v in op.operands]
-    wanted = [v for v in dict.fromkeys(wanted) if fusible(v.owner) and isinstance(v.type, T.TensorType)]
-    while _decide(made, wanted):
+    made.wanted = [v for v in dict.fromkeys(wanted) if fusible(v.owner) and isinstance(v.type, T.TensorType)]
+    while _decide(made):
         pass
-    _forget(made, wanted)
+    _forget(made)
     return made
 
 
-def _forget(made: Plan, wanted: Sequence[SSAValue]) -> None:
+def _forget(made: Plan) -> None:
     """Store nothing that only its own kernel reads."""
     homes = {id(k): [r for r in k] for k in made.kernels}
-    alone = [r for r in (*wanted, *made.cuts) if not any(r in k for k in made.kernels)]
+    alone = [r for r in (*made.wanted, *made.cuts) if not any(r in k for k in made.kernels)]
     readers = [*((key, made.region(roots)[1]) for key, roots in homes.items()), *((0, made.region([r])[1]) for r in alone)]
     for kernel in made.kernels:
         for root in homes[id(kernel)]:
-            if root not in wanted and not any(root in leaves for key, leaves in readers if key != id(kernel)):
+            if root not in made.wanted and not any(root in leaves for key, leaves in readers if key != id(kernel)):
                 kernel.remove(root)
                 made.cuts.pop(root, None)
                 spoken = [found[1] for found in made.settled.values() if found and found[0] is root]
                 made.remarks = [r for r in made.remarks if r not in spoken]
 
 
-def _decide(made: Plan, wanted: Sequence[SSAValue]) -> bool:
+def _decide(made: Plan) -> bool:
     """One round; True if a value was cut, so that all is to be decided again."""
     made.kernels = []
-    roots = list(dict.fromkeys([*wanted, *made.cuts]))
+    roots = list(dict.fromkeys([*made.wanted, *made.cuts]))
     for root in sorted(roots, key=lambda r: _position(made.block, r), reverse=True):
         if not made.worthy(root):
             continue
