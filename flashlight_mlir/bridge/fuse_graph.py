@@ -28,14 +28,14 @@ from flashlight_mlir.program import Kernel
 log = logging.getLogger(__name__)
 
 
-def fuse_graph(graph: Graph, options: Options, interpreted: bool = False) -> Report:
-    """Replace in ``graph`` what pays; never raises unless ``options.strict``."""
+def fuse_graph(graph: Graph, options: Options, any_device: bool = False) -> Report:
+    """Replace in ``graph`` what pays; never raises unless ``options.strict``. ``any_device``: not on GPUs only."""
     report = Report()
     if any(n.op == "placeholder" and n.name.startswith("tangents") for n in graph.nodes):
         report.refusals.append(Refusal("the graph", None, "it has a backward, which is Inductor's in this version"))
         return report
     for device in _devices(graph):
-        if device.type != "cuda" and not interpreted:
+        if device.type != "cuda" and not any_device:
             report.refusals.append(Refusal("the graph", None, f"its tensors are on {device}", "move them to a GPU"))
             continue
         _fuse_device(graph, device, options, report)
@@ -125,6 +125,6 @@ def location(node: Node) -> str | None:
 
 
 def lines_of(region: Region) -> tuple[str, ...]:
-    """The user's lines, in order of appearance."""
-    frames = (user_frame(n.meta.get("stack_trace") or "") for n in region.nodes)
+    """The user's lines of its contractions and reductions, in order of appearance."""
+    frames = (user_frame(n.meta.get("stack_trace") or "") for n in region.members)
     return tuple(dict.fromkeys(f"{f.file}:{f.line}" for f in frames if f))

@@ -45,7 +45,7 @@ class FusePass(CustomGraphPass):
     def __call__(self, graph: Graph) -> None:
         report = Report()
         try:
-            report = fuse_graph(graph, self.options, interpreted=os.environ.get("TRITON_INTERPRET") == "1")
+            report = fuse_graph(graph, self.options, any_device=os.environ.get("TRITON_INTERPRET") == "1")
         except Exception as error:
             if self.options.strict:
                 raise

@@ -5,6 +5,7 @@ A region is closed: no path leaves it and comes back. It may be too large: what 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -70,7 +71,7 @@ def _surround(members: set[Node], chains: Chains, order: dict[Node, int]) -> Reg
     stack = [a for n in inside for a in n.all_input_nodes]
     while stack:
         node = stack.pop()
-        if node not in inside and chains.ours.get(node) == "cheap":
+        if node not in inside and chains.ours.get(node) == "cheap" and not _is_part(node, chains):
             inside.add(node)
             stack.extend(node.all_input_nodes)
     nodes = tuple(sorted(inside, key=order.__getitem__))
@@ -79,6 +80,11 @@ def _surround(members: set[Node], chains: Chains, order: dict[Node, int]) -> Reg
     outputs = tuple(n for n in nodes if n in after and any(u not in inside and not is_size(u) for u in n.users))
     tensors = tuple(n for n in inputs if n not in constants)
     return Region(nodes, tensors, constants, outputs, tuple(sorted(members, key=order.__getitem__)))
+
+
+def _is_part(node: Node, chains: Chains) -> bool:
+    """One of several results of a reduction: it is read from outside if the reduction is."""
+    return node.target is operator.getitem and chains.ours.get(node.all_input_nodes[0]) != "cheap"
 
 
 def _computed(members: Iterable[Node], chains: Chains) -> set[Node]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import html
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flashlight_mlir.diagnostics import Remark, one_line
@@ -62,7 +63,10 @@ class Report:
 
     __repr__ = __str__
 
-    def extend(self, others: Sequence[Report]) -> None:
-        for other in others:
-            self.regions += other.regions
-            self.refusals += other.refusals
+    def add(self, other: Report) -> None:
+        """The regions and refusals of one more graph."""
+        self.regions += other.regions
+        self.refusals += other.refusals
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
