@@ -18,13 +18,14 @@ NAMES = [str(p.relative_to(ROOT)) for p in SOURCES]
 
 OURS = "flashlight_mlir."
 FORBIDDEN: dict[str, tuple[str, ...]] = {
-    "dialects": ("torch", "triton", "passes", "analysis", "interpreters", "frontend", "backend", "runtime", "tools"),
-    "analysis": ("torch", "triton", "passes", "interpreters", "frontend", "backend", "runtime", "tools"),
-    "passes": ("torch", "triton", "interpreters", "frontend", "backend", "runtime", "tools"),
-    "backend": ("torch", "triton", "passes", "interpreters", "frontend", "runtime", "tools"),
-    "interpreters": ("triton", "passes", "frontend", "backend", "runtime", "tools"),
-    "frontend": ("triton", "passes", "interpreters", "backend", "runtime", "tools"),
-    "runtime": ("passes", "interpreters", "frontend", "tools"),
+    "dialects": ("torch", "triton", "passes", "analysis", "interpreters", "frontend", "backend", "runtime", "bridge", "tools"),
+    "analysis": ("torch", "triton", "passes", "interpreters", "frontend", "backend", "runtime", "bridge", "tools"),
+    "passes": ("torch", "triton", "interpreters", "frontend", "backend", "runtime", "bridge", "tools"),
+    "backend": ("torch", "triton", "passes", "interpreters", "frontend", "runtime", "bridge", "tools"),
+    "interpreters": ("triton", "passes", "frontend", "backend", "runtime", "bridge", "tools"),
+    "frontend": ("triton", "passes", "interpreters", "backend", "runtime", "bridge", "tools"),
+    "bridge": ("tools",),
+    "runtime": ("passes", "interpreters", "frontend", "bridge", "tools"),
 }
 """Layer -> what none of its files may import, at the top or inside a function."""
 
@@ -52,6 +53,12 @@ def test_imports_stay_in_their_layer(path: Path) -> None:
         top = (inner or name).partition(".")[0]
         own = inner is not None or top in ("torch", "triton")
         assert not (own and top in FORBIDDEN.get(layer, ())), f"{layer} must not import {name}"
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.parent == PACKAGE], ids=lambda p: p.name)
+def test_the_compiler_does_without_the_bridge(path: Path) -> None:
+    """The package's start knows where ``explain`` is, as text."""
+    assert not any(name.startswith(OURS + "bridge") for name in imports(ast.parse(path.read_text()))) or path.name == "__init__.py"
 
 
 def words(tree: ast.Module) -> set[str]:

@@ -9,10 +9,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch._inductor import config
 from torch._inductor.compile_fx import compile_fx
 
 from flashlight_mlir.bridge.graph_pass import FusePass
 from flashlight_mlir.bridge.options import split
+
+HOOK = "joint_custom_pre_pass"
 
 
 def flashlight(
@@ -20,6 +23,7 @@ def flashlight(
 ) -> Any:
     """Compile one of Dynamo's graphs. ``options``: ``strict``, ``target``, and Inductor's own; ValueError for any other."""
     ours, theirs = split(options, mode)
-    users: Any = theirs.pop("joint_custom_pre_pass", None) or torch._inductor.config.joint_custom_pre_pass
-    patches = {**theirs, "joint_custom_pre_pass": FusePass(ours, users)}
+    default: Any = getattr(config, HOOK)
+    users: Any = theirs.pop(HOOK, None) or default
+    patches = {**theirs, HOOK: FusePass(ours, users)}
     return compile_fx(gm, list(example_inputs), config_patches=patches)

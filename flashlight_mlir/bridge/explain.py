@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from functorch.compile import make_boxed_func
+from torch._dynamo import reset
+from torch._functorch.aot_autograd import make_boxed_func  # pyright: ignore[reportPrivateImportUsage]
 from torch._inductor.compile_fx import compile_fx
 from torch._inductor.custom_graph_pass import CustomGraphPass
 from torch.fx import Graph
@@ -56,10 +57,10 @@ def explain(f: Callable[..., Any], *, target: str | None = None, dynamic: bool |
         def backend(gm: torch.fx.GraphModule, inputs: Any) -> Any:
             return compile_fx(gm, inputs, inner_compile=run_eagerly, config_patches=patches)
 
-        torch._dynamo.reset()
-        compiled: Any = torch.compile(f, backend=backend, dynamic=dynamic)
+        reset()
+        compiled: Any = torch.compile(f, backend=backend, dynamic=dynamic)  # pyright: ignore[reportUnknownMemberType]
         compiled(*args, **kwargs)
-        torch._dynamo.reset()
+        reset()
         return report
 
     return explained

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import triton
+import triton  # pyright: ignore[reportMissingTypeStubs]
 import xdsl
 from torch._dynamo.utils import counters
 from torch._inductor.custom_graph_pass import CustomGraphPass

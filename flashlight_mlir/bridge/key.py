@@ -9,6 +9,7 @@ import torch
 from torch.fx import Node
 from torch.fx import node as fx_node
 
+from flashlight_mlir.bridge.nodes import tensors
 from flashlight_mlir.bridge.regions import Region
 
 _map_arg: Any = fx_node.map_arg
@@ -48,6 +49,4 @@ class _Text(str):
 
 
 def _meta(node: Node) -> str:
-    value = node.meta.get("val")
-    found = value if isinstance(value, list | tuple) else (value,)  # pyright: ignore[reportUnknownVariableType]
-    return "; ".join(re.sub(r"\s+", " ", f"{x.dtype} {tuple(x.shape)} {x.stride()}") for x in found if isinstance(x, torch.Tensor))
+    return "; ".join(re.sub(r"\s+", " ", f"{x.dtype} {tuple(x.shape)} {x.stride()}") for x in tensors(node))

@@ -49,12 +49,11 @@ def constant(node: Node) -> Number | None:
         return Number(tensor.item(), tensor.dtype)
 
 
-def hint(size: int | torch.SymInt) -> int:
+def hint(size: Any) -> int:
     """A size's value in the example."""
     if isinstance(size, int):
         return size
-    symbolic: Any = size.node
-    return int(symbolic.hint) if symbolic.has_hint() else 2**20
+    return int(size.node.hint) if size.node.has_hint() else 2**20
 
 
 def supported(node: Node, device: torch.device) -> str | None:

@@ -51,14 +51,14 @@ def results(inputs: Sequence[torch.Tensor], sizes: Sequence[Any], text: str) -> 
 
 def define() -> Any:
     """The op, defined once in a process."""
-    library = torch.library.Library(NAMESPACE, "DEF")
+    library: Any = torch.library.Library(NAMESPACE, "DEF")
     library.define(
         "kernel(Tensor[] inputs, SymInt[] sizes, str text) -> Tensor[]",
         tags=(torch.Tag.pt2_compliant_tag, torch.Tag.flexible_layout),
     )
     library.impl("kernel", launch, "CUDA")
     library.impl("kernel", launch_on_cpu, "CPU")
-    torch.library.register_fake(f"{NAMESPACE}::kernel", results, lib=library)
+    torch.library.register_fake(f"{NAMESPACE}::kernel", results, lib=library)  # pyright: ignore[reportUnknownMemberType]
     return library
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch.fx import Graph, GraphModule, Node
+from xdsl.ir import SSAValue
 
 from flashlight_mlir.analysis.cost import bytes_of
 from flashlight_mlir.bridge.nodes import kind
@@ -72,7 +73,7 @@ class Pays:
             return "reductions without a contraction: Inductor fuses these as well"
         if len(contractions) + len(reductions) < 2:
             return "a single contraction: a vendor's library has it"
-        yielded = set(group.body.block.last_op.operands) if group.body.block.last_op else set()
+        yielded: set[SSAValue] = set(group.body.block.last_op.operands) if group.body.block.last_op else set()
         self.bytes_saved += sum(
             bytes_of(tx.type_of(r)) for op in (*contractions, *reductions) for r in op.results if r not in yielded
         )

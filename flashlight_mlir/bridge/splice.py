@@ -30,11 +30,11 @@ def splice(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[No
             if node.op == "placeholder":
                 mapping[node] = _stored(graph, next(outside))
             elif node.op == "output":
-                results = _map_arg(node.args[0], lambda n: mapping[n])
+                results = _map_arg(node.args[0], mapping.__getitem__)
             elif node.op == "get_attr":
                 raise NotImplementedError("the host program has a constant tensor")
             else:
-                copy = graph.node_copy(node, lambda n: mapping[n])
+                copy = graph.node_copy(node, mapping.__getitem__)
                 copy.meta = {**meta, **{k: v for k, v in node.meta.items() if k in ("val", "tensor_meta")}}
                 mapping[node] = copy
                 if node.target is KERNEL:

@@ -16,7 +16,7 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, im
 from flashlight_mlir.backend.text import to_text
 from flashlight_mlir.bridge.build import Built
 from flashlight_mlir.bridge.op import KERNEL
-from flashlight_mlir.bridge.regions import Region
+from flashlight_mlir.bridge.regions import Region, is_size
 from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.dialects.block import KernelOp
 from flashlight_mlir.expr import Expr
@@ -52,8 +52,8 @@ class Calls(InterpreterFunctions):
 def size_node(graph: Graph, symbol: Any) -> Node | None:
     """The node that gives a symbol's value."""
     for node in graph.nodes:
-        value = node.meta.get("val")
-        if isinstance(value, torch.SymInt) and value.node.expr == symbol:
+        value: Any = node.meta.get("val")
+        if is_size(node) and value.node.expr == symbol:
             return node
     return None
 
