@@ -65,6 +65,9 @@ def module(body: str, out: str) -> str:
             both = types[args[0]][0] + types[args[1]][0]
             dims, element = "".join(d for d in DIMS if d in both and d not in args[2]), "f32"
             text = f"loop.contract %{args[0]}, %{args[1]} over [{args[2]}]"
+        elif op == "cast" and len(args) == 2:
+            dims, element = types[args[0]][0], args[1]
+            text = f"pointwise.cast %{args[0]}"
         else:
             known = [types[a] for a in args if a in types]
             dims = "".join(d for d in DIMS if any(d in t[0] for t in known))

@@ -57,7 +57,7 @@ def sample(law: Law, seed: int) -> dict[str, object]:
         elif has & {"natural", "several", "number", "fractional", "splits"} and letter in ("n", "p"):
             x = torch.tensor({"fractional": -1.5}.get(next(iter(has)), 2.0 + seed % 2), dtype=torch.float64)
         elif letter in ("n", "p"):
-            x = torch.tensor(2.0 + seed % 2, dtype=torch.float64)
+            x = torch.tensor((2.0, 3.0, 0.5, -1.5)[seed % 4], dtype=torch.float64)
         env[str(letter)] = x
     env["phi"] = PHI["increasing" if "increasing" in where.get("phi", ()) else
                      "decreasing" if "decreasing" in where.get("phi", ()) else "any"]  # fmt: skip
@@ -202,7 +202,7 @@ FALSE = [
     Law("log", "log(a * b)", "log(a) * log(b)", ("positive(a)", "positive(b)")),
     Law("hoist", "sum(c * f)", "c + sum(f)", ("free(c)",)),
     Law("max", "max(phi(f))", "phi(max(f))", ("decreasing(phi)",)),
-    Law("D3", "select(k, f, g)", "indicator(k) * f + g", ("known(k)",)),
+    Law("D3", "select(k, f, g)", "indicator(k) * f + g"),
     Law("S1", "exp(w + u)", "exp(w) + exp(u)", ("blind(w)", "free(u)")),
 ]
 

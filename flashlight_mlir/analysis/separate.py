@@ -77,8 +77,6 @@ class Context:
                 return getattr(self, condition)(t)
             case "summed":
                 return self.kind == "sum"
-            case "known":
-                return not self.mixed(t)
             case "neutral":
                 return self.free(t) and self.blind(t)
             case "positive" | "nonnegative":
