@@ -4,6 +4,7 @@
 // CHECK: import triton
 // CHECK: def kernel_0(p0, s0_0, s0_1, s0_2, p1, s1_0, s1_1, z0, z1, WIDE: tl.constexpr):
 // CHECK-NEXT: IDX: tl.constexpr = tl.int64 if WIDE else tl.int32
+// CHECK-NEXT: z1 = tl.cast(z1, IDX)
 // CHECK: tl.program_id(0).to(IDX)
 // CHECK: tl.arange(0, 64).to(IDX)
 

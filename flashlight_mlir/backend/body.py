@@ -65,8 +65,15 @@ class BodyPrinter:
 
     def body(self) -> list[str]:
         self.line("IDX: tl.constexpr = tl.int64 if WIDE else tl.int32")
+        for name in self.computed():
+            self.line(f"{name} = tl.cast({name}, IDX)")
         self.ops(self.kernel.block)
         return self.lines
+
+    def computed(self) -> list[str]:
+        """Sizes that the body computes with: Triton gives one below 2**31 only 32 bits, in which ``S + 63`` may not fit."""
+        used = {n for op in self.kernel.body.walk() if isinstance(op, blk.IndexOp) for n in op.expr.data.names}
+        return [name for symbol, name in self.sizes.items() if symbol in used]
 
     def line(self, text: str) -> None:
         self.lines.append("    " * self.depth + text)
