@@ -52,6 +52,22 @@ def test_program(name: str) -> None:
     assert_near(p.evaluate(*x, stage="lower"), reference, 8e-3 if any(t.dtype == torch.float16 for t in x) else 1e-5)
 
 
+def test_a_short_part_of_a_concatenation_needs_no_loop_of_its_own() -> None:
+    def sinks(q, k, v, sink):
+        s = scores(q, k)
+        p = torch.softmax(torch.cat([s, sink[:, None, None].expand(-1, s.shape[1], 1)], -1), -1)
+        return p[..., :-1] @ v
+
+    torch.manual_seed(0)
+    x = (*(torch.randn(4, n, 32) for n in (17, 40, 40)), torch.randn(4))
+    p = flashlight_mlir.compile(sinks, *x, target="sm_90")
+    assert len(p.kernels) == 1
+    assert p.ir["fuse"].count("loop.fold") == 1
+    for stage in ("fuse", "tile"):
+        assert_near(p.evaluate(*x, stage=stage), sinks(*(t.double() for t in x)), 1e-9)
+    assert_near(p(*x), sinks(*x), 1e-5)
+
+
 def test_what_sorts_is_right_though_not_fused() -> None:
     def eight_largest(q, k, v):
         s = scores(q, k)

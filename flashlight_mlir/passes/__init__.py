@@ -1,6 +1,7 @@
 """Our passes by name, in the order of the pipelines: the compiler on one page is ``pipelines.py``."""
 
 ALL: dict[str, str] = {
+    "split-concats": "flashlight_mlir.passes.fuse.split_concats:SplitConcatsPass",
     "sink-reshapes": "flashlight_mlir.passes.fuse.sink_reshapes:SinkReshapesPass",
     "form-kernels": "flashlight_mlir.passes.fuse.form_kernels:FormKernelsPass",
     "substitute-indices": "flashlight_mlir.passes.fuse.substitute_indices:SubstituteIndicesPass",

@@ -4,6 +4,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
     "fuse": (
         "canonicalize",
         "cse",
+        "split-concats",
         "sink-reshapes",
         "form-kernels",
         "substitute-indices",
