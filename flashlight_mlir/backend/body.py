@@ -228,6 +228,8 @@ class BodyPrinter:
         precision = ""
         if isinstance(element_of(op.lhs.type), Float32Type):
             tf32 = op.precision is not None and op.precision.data == "tf32"
+            if op.acc and not tf32:
+                return f"{self.call('accumulated')}({self.names[op.lhs]}, {self.names[op.rhs]}{acc})"
             precision = f', input_precision="{"tf32" if tf32 else "ieee"}"'
         return f"tl.dot({self.names[op.lhs]}, {self.names[op.rhs]}{acc}{precision})"
 

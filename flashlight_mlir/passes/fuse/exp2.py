@@ -38,6 +38,8 @@ After:
 With 0 < c < ∞: ``exp(a - b) = exp2(a·log₂e - b·log₂e)``, ``max(c·f) = c·max f``, and ``select(k, c·f, -∞) = c·select(k, f, -∞)``.
 A fold carries its maximum as the rounded ``m·log₂e``, and scores and rescaling subtract that same number: an exponential at the
 maximum is 2⁰ up to the rounding of one product, and a unit that does not move rescales by exactly 1.
+A kernel that reads its maximum for more than exponentials (log-sum-exp does) keeps its unit, which a rounded m·log₂e would spoil
+by |m| ulp: there ``exp(x) = exp2(x·log₂e)``, one multiply more for each score.
 A score divided by a constant is multiplied by its reciprocal, so that the scale folds too.
 ``exp2(a·log₂e - b·log₂e)`` is off by |b| ulp of f32 where ``exp(a - b)`` is off by one: nothing beside 16-bit factors. A kernel
 without a contraction of such factors keeps ``exp``, which does not bound its speed: memory, or contractions in f32, do.
@@ -48,12 +50,12 @@ Source: law N3.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import e, inf, isfinite, log2
+from math import inf, isfinite
 
 from xdsl.context import Context
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import FloatAttr, ModuleOp, f64
-from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
     GreedyRewritePatternApplier,
@@ -62,7 +64,7 @@ from xdsl.pattern_rewriter import (
     RewritePattern,
     op_type_rewrite_pattern,
 )
-from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.rewriter import Rewriter
 from xdsl.transforms.common_subexpression_elimination import cse
 from xdsl.transforms.dead_code_elimination import region_dce
 
@@ -70,28 +72,7 @@ from flashlight_mlir.dialects.loop import ContractOp, FoldOp, KernelOp, ReduceOp
 from flashlight_mlir.dialects.loop.kernel import kernel_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
 from flashlight_mlir.dialects.syntax import element_of, is_float
-
-LOG2E = log2(e)
-
-
-def number(value: SSAValue) -> float | None:
-    """The number that a value is, if it is a constant."""
-    op = value.owner
-    if isinstance(op, ConstantOp) and isinstance(op.value, FloatAttr):
-        return op.value.value.data
-    return None
-
-
-def scaled(value: SSAValue) -> tuple[SSAValue, SSAValue] | None:
-    """``(f, c)`` if the value is ``f · c`` with a constant 0 < c < ∞."""
-    op = value.owner
-    if not isinstance(op, PointwiseOp) or kind(op) != "mul":
-        return None
-    for f, c in (op.args, op.args[::-1]):
-        constant = number(c)
-        if constant is not None and 0 < constant < inf and number(f) is None:
-            return f, c
-    return None
+from flashlight_mlir.passes.fuse.rescale import LOG2E, Rescale, number, scaled
 
 
 class LiftFromSelect(RewritePattern):
@@ -149,86 +130,6 @@ class DivideByScale(RewritePattern):
             rewriter.replace(op, [scale, build("mul", op.args[0], scale.result, order=list(kernel_of(op).dims))])
 
 
-class Rescale:
-    """Values times log₂e, built where the values are defined; the state of a fold that enters an exponent is kept so scaled."""
-
-    def __init__(self, kernel: KernelOp):
-        self.order = list(kernel.dims)
-        self.scaled: dict[SSAValue, SSAValue] = {}
-        self.states: dict[tuple[FoldOp, int], None] = {}
-
-    def of(self, value: SSAValue) -> SSAValue:
-        if value not in self.scaled:
-            self.scaled[value] = self._state(value) or self._build(value)
-        return self.scaled[value]
-
-    def _state(self, value: SSAValue) -> SSAValue | None:
-        """The part of a fold's state that ``value`` is, now in units of log₂e."""
-        owner = value.owner
-        fold = owner if isinstance(owner, FoldOp) else owner.parent_op() if isinstance(owner, Block) else None
-        if not isinstance(fold, FoldOp) or not isinstance(value, OpResult | BlockArgument):
-            return None
-        k = value.index % len(fold.init)
-        if number(fold.init[k]) not in (inf, -inf):
-            return None
-        self.states[fold, k] = None
-        return value
-
-    def _build(self, value: SSAValue) -> SSAValue:
-        op = value.owner
-        constant, found = number(value), scaled(value)
-        if constant is not None:
-            return self._after(value, ConstantOp(FloatAttr(constant * LOG2E, f64)))
-        if found is not None and (lifted := number(found[1])) is not None:
-            return self._times(value, found[0], lifted * LOG2E)
-        if isinstance(op, PointwiseOp) and kind(op) in ("max", "min"):
-            return self._after(value, build(op.ROW.name, *map(self.of, op.args), order=self.order))
-        if isinstance(op, PointwiseOp) and kind(op) == "select":
-            return self._after(value, build("select", op.args[0], *map(self.of, op.args[1:]), order=self.order))
-        return self._times(value, value, LOG2E)
-
-    def _times(self, at: SSAValue, value: SSAValue, factor: float) -> SSAValue:
-        constant = ConstantOp(FloatAttr(factor, f64))
-        return self._after(at, build("mul", value, constant.result, order=self.order), constant)
-
-    def _after(self, at: SSAValue, op: Operation, *before: Operation) -> SSAValue:
-        new = [*before, op]
-        for o in new:
-            o.location = at.owner.location if isinstance(at.owner, Operation) else o.location
-        if isinstance(at.owner, Operation):
-            Rewriter.insert_op(new, InsertPoint.after(at.owner))
-        else:
-            Rewriter.insert_op(new, InsertPoint.at_start(at.owner))
-        return op.results[0]
-
-    def settle(self) -> None:
-        """Make the folds carry the scaled state: yields are scaled, and other uses of it scaled back."""
-        done: set[tuple[FoldOp, int]] = set()
-        while pending := [s for s in self.states if s not in done]:
-            for fold, k in pending:
-                done.add((fold, k))
-                regions = [fold.body, *([fold.merge] if fold.merge else [])]
-                for region in regions:
-                    last = region.block.last_op
-                    assert last is not None
-                    last.operands[k] = self.of(last.operands[k])
-                args = [a for r in regions for a in r.block.args if a.index % len(fold.init) == k]
-                for value in (*args, fold.results[k]):
-                    self._scale_back(value)
-
-    def _scale_back(self, value: SSAValue) -> None:
-        mine = set(self.scaled.values())
-        uses = [
-            u for u in value.uses
-            if not isinstance(u.operation, YieldOp) and not (set(u.operation.results) & mine) and u.operation.name != "pointwise.exp2"
-            and not any(o.name == "pointwise.exp2" for r in u.operation.results for o in (w.operation for w in r.uses))
-        ]  # fmt: skip
-        if uses:
-            back = self._times(value, value, 1 / LOG2E)
-            for use in uses:
-                use.operation.operands[use.index] = back
-
-
 def to_exp2(kernel: KernelOp) -> None:
     """``exp(a ± b) -> exp2(a·log₂e ± b·log₂e)`` everywhere in the kernel."""
     rescale = Rescale(kernel)
@@ -255,6 +156,48 @@ def to_exp2(kernel: KernelOp) -> None:
     rescale.settle()
 
 
+def reads_maximum(kernel: KernelOp) -> bool:
+    """A maximum, or a fold's state that starts at ∓∞, is read by more than exponentials."""
+    maxima: list[SSAValue] = []
+    for op in kernel.body.walk():
+        if isinstance(op, ReduceOp) and op.kind.data in ("max", "min"):
+            maxima.append(op.result)
+        if isinstance(op, FoldOp):
+            maxima += [r for r, start in zip(op.results, op.init, strict=True) if number(start) in (inf, -inf)]
+    return any(_is_read(v, set()) for v in maxima)
+
+
+def _is_read(value: SSAValue, seen: set[SSAValue]) -> bool:
+    if value in seen:
+        return False
+    seen.add(value)
+    for use in value.uses:
+        op = use.operation
+        if isinstance(op, YieldOp | FoldOp) or (isinstance(op, PointwiseOp) and kind(op) in ("eq", "ne")):
+            continue
+        if not isinstance(op, PointwiseOp):
+            return True
+        result = op.results[0]
+        if kind(op) in ("sub", "add") and all(w.operation.name == "pointwise.exp" for w in result.uses):
+            continue
+        if kind(op) not in ("select", "max", "min", "mul") or _is_read(result, seen):
+            return True
+    return False
+
+
+def to_plain_exp2(kernel: KernelOp) -> None:
+    """``exp(x) -> exp2(x·log₂e)``."""
+    order = list(kernel.dims)
+    for op in list(kernel.body.walk()):
+        if isinstance(op, PointwiseOp) and kind(op) == "exp" and is_float(op.result.type):
+            factor = ConstantOp(FloatAttr(LOG2E, f64))
+            power = build("mul", op.args[0], factor.result, order=order)
+            new = [factor, power, build("exp2", power.result, order=order)]
+            for o in new:
+                o.location = op.location
+            Rewriter.replace_op(op, new)
+
+
 @dataclass(frozen=True)
 class Exp2Pass(ModulePass):
     """Exponentials as powers of two, scales folded into the conversion."""
@@ -265,7 +208,10 @@ class Exp2Pass(ModulePass):
         patterns: list[RewritePattern] = [DivideByScale(), LiftFromSelect(), LiftFromReduce()]
         for kernel in list(op.walk()):
             if isinstance(kernel, KernelOp) and any(map(is_coarse, kernel.body.walk())):
-                PatternRewriteWalker(GreedyRewritePatternApplier(patterns, dce_enabled=True)).rewrite_region(kernel.body)
-                to_exp2(kernel)
+                if reads_maximum(kernel):
+                    to_plain_exp2(kernel)
+                else:
+                    PatternRewriteWalker(GreedyRewritePatternApplier(patterns, dce_enabled=True)).rewrite_region(kernel.body)
+                    to_exp2(kernel)
                 region_dce(kernel.body)
                 cse(kernel)
