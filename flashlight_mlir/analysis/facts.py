@@ -40,7 +40,9 @@ def bounds(t: Term) -> tuple[float, float]:
             return 0, 1
         case "cast" | "recip" | "rsqrt":
             lo, hi = bounds(t.args[0])
-            return (0, 1) if (lo, hi) == (0, 1) else (0, inf) if lo >= 0 else (-inf, inf)
+            if t.op == "cast" and (lo, hi) == (0, 1):
+                return 0, 1
+            return (0, inf) if lo >= 0 else (-inf, inf)
         case _:
             return ROWS[t.op].range if t.op in ROWS else (-inf, inf)
 
