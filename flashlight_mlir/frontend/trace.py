@@ -81,6 +81,18 @@ def group_norm(
     return y.reshape(x.shape).to(x.dtype), mean.reshape(n, groups).to(x.dtype), rstd.reshape(n, groups).to(x.dtype)
 
 
+def distances(a: torch.Tensor, b: torch.Tensor, p: float, _: int | None = None) -> torch.Tensor:
+    """``_cdist_forward``: the p-norm of each difference of a row of ``a`` and a row of ``b``."""
+    far = (a[..., :, None, :] - b[..., None, :, :]).abs()
+    if p == math.inf:
+        return far.amax(-1)
+    if p == 0:
+        return (far != 0).to(far.dtype).sum(-1)
+    if p == 1:
+        return far.sum(-1)
+    return (far * far).sum(-1).sqrt() if p == 2 else far.pow(p).sum(-1).pow(1 / p)
+
+
 def decompositions() -> Any:
     """ATen overload -> Python function, as ``run_decompositions`` wants it."""
     table: Any = torch.export.default_decompositions()
@@ -89,6 +101,7 @@ def decompositions() -> Any:
         table[op] = function
     table[aten.scaled_dot_product_attention.default] = attention
     table[aten.native_group_norm.default] = group_norm
+    table[aten._cdist_forward.default] = distances
     for op in list(table.keys()):
         if str(op).startswith(_WHOLE):
             table.pop(op)
