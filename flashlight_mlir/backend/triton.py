@@ -7,7 +7,7 @@ them (``o0`` is the first result's number, its pointer ``p<n>``); then sizes ``z
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -155,7 +155,11 @@ def kernels(module: ModuleOp) -> list[KernelSource]:
 
 def print_module(module: ModuleOp) -> str:
     """A runnable file with every kernel of the module."""
-    sources = kernels(module)
+    return joined(kernels(module))
+
+
+def joined(sources: Sequence[KernelSource]) -> str:
+    """Several kernels as one file: each helper stands there once."""
     used: set[str] = set()
     bodies: list[str] = []
     for k in sources:

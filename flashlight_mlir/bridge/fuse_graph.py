@@ -20,6 +20,7 @@ from flashlight_mlir.bridge.report import Refusal, RegionReport, Report
 from flashlight_mlir.bridge.reproducer import reproducer
 from flashlight_mlir.bridge.specialize import specialize
 from flashlight_mlir.bridge.splice import splice
+from flashlight_mlir.bridge.standalone import file_of
 from flashlight_mlir.bridge.trace import size_node, trace
 from flashlight_mlir.diagnostics import CompileError
 from flashlight_mlir.frontend.locations import user_frame
@@ -115,7 +116,8 @@ def _compile(graph: Graph, region: Region, target: str) -> Done:
     found = {name: node for name, symbol in built.symbols.items() if (node := size_node(graph, symbol)) is not None}
     traced = trace(built, region, list(found), list(found.values())) if built.kernels else None
     kernels = tuple(Kernel(k.title, k.source, built.dims.get(k.title, {})) for k in built.kernels)
-    entry = RegionReport(lines_of(region), kernels, pays.bytes_saved, pays.flops, built.ir, tuple(built.remarks))
+    text = file_of(region, built, traced, list(found.values())) if traced else ""
+    entry = RegionReport(lines_of(region), kernels, pays.bytes_saved, pays.flops, built.ir, tuple(built.remarks), text)
     return Done(traced, tuple(dict.fromkeys(built.declined)), entry, [built.symbols[name] for name in found])
 
 

@@ -37,6 +37,8 @@ class RegionReport:
     flops: int
     ir: Mapping[str, str]
     remarks: tuple[Remark, ...] = ()
+    file: str = ""
+    """A Python file that runs alone: kernels, their launch, the same in eager PyTorch, and a check."""
     copies: int = 0
     """Regions of the graph that share these kernels."""
 
