@@ -70,7 +70,8 @@ def call(node: Node, spell: Callable[[Any], str]) -> str:
         return f"{spell(node.args[0])}[{spell(node.args[1])}]"
     if getattr(target, "__module__", "") == "_operator" and target.__name__ in OPERATORS:
         return f"{spell(node.args[0])} {OPERATORS[target.__name__]} {spell(node.args[1])}"
-    match = OP.match(str(target)) if isinstance(target, OpOverload) else None
+    is_op: bool = isinstance(target, OpOverload)
+    match = OP.match(str(target)) if is_op else None
     if match is None:
         raise NotPrintable(f"the op {target!r}")
     overload = "" if match[3] == "default" else f".{match[3]}"
