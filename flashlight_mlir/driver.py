@@ -43,12 +43,19 @@ def pass_class(name: str) -> type[ModulePass]:
     return get_all_passes()[name]()
 
 
-def run_passes(module: ModuleOp, names: Iterable[str], ctx: Context | None = None, **options: Any) -> None:
-    """Run passes and pipelines by name, in place, verifying after each pass; a pass gets the options that are fields of it."""
+def run_passes(
+    module: ModuleOp, names: Iterable[str], ctx: Context | None = None, *, verify: bool = True, **options: Any
+) -> None:
+    """Run passes and pipelines by name, in place; a pass gets the options that are fields of it.
+
+    The module is verified after each pass; where compile time counts (``verify=False``), after the last one.
+    """
     ctx = ctx or context()
     for name in names:
         for each in flatten(name):
             cls = pass_class(each)
             known = {f.name for f in fields(cls)}
             cls(**{k: v for k, v in options.items() if k in known}).apply(ctx, module)
-            module.verify()
+            if verify:
+                module.verify()
+    module.verify()

@@ -44,6 +44,7 @@ class Chains:
     ours: dict[Node, Kind] = field(default_factory=dict[Node, Kind])
     borders: list[Border] = field(default_factory=list[Border])
     _of: dict[Node, Chain] = field(default_factory=dict[Node, Chain])
+    _rank: dict[Node, int] = field(default_factory=dict[Node, int])
     _shared: set[Node] = field(default_factory=set[Node])
     _sources: dict[Node, Nodes] = field(default_factory=dict[Node, Nodes])
 
@@ -59,7 +60,8 @@ class Chains:
         """A contraction or reduction joins the chains before it, the nearest first."""
         mine = self._of[node] = Chain({node}, set(beyond))
         self._sources[node] = before
-        for other in sorted(before, key=list(self._of).index, reverse=True):
+        self._rank[node] = len(self._rank)
+        for other in sorted(before, key=self._rank.__getitem__, reverse=True):
             theirs = self._of[other]
             if theirs is mine:
                 continue

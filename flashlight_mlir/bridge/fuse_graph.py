@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch._inductor.pattern_matcher import stable_topological_sort
 from torch.fx import Graph, GraphModule, Node
 
 from flashlight_mlir.bridge.build import build
@@ -41,6 +42,7 @@ def fuse_graph(graph: Graph, options: Options, any_device: bool = False) -> Repo
             continue
         _fuse_device(graph, device, options, report)
     if report.regions:
+        stable_topological_sort(graph)
         graph.eliminate_dead_code()
         graph.lint()
     return report
@@ -54,14 +56,15 @@ def _fuse_device(graph: Graph, device: torch.device, options: Options, report: R
     hoist_sizes(graph)
     regions, chains = find_regions(graph, device)
     target = options.target or target_at_hand()
-    done: dict[str, Done] = {}
+    known = Known(graph, target)
     for border in chains.borders:
         report.refusals.append(Refusal(str(border.node.target), location(border.node), border.reason))
     if not regions and not chains.borders:
         report.refusals.append(Refusal("the graph", None, "no contraction or reduction follows another"))
-    for region in regions:
+    for found in regions:
+        region = found.after(known.replaced)
         try:
-            _fuse_region(graph, region, target, done, report)
+            _fuse_region(region, known, report)
         except Exception as error:  # whatever fails in our part is left to Inductor
             path = reproducer(region, target)
             reason = f"{type(error).__name__}: {error}" if not isinstance(error, CompileError) else error.message
@@ -90,21 +93,41 @@ class Done:
         return [node for symbol in self.symbols if (node := size_node(graph, symbol)) is not None]
 
 
-def _fuse_region(graph: Graph, region: Region, target: str, done: dict[str, Done], report: Report) -> None:
+@dataclass
+class Known:
+    """What is known of regions by their structure, and what stands for the results of those that are done."""
+
+    graph: Graph
+    target: str
+    done: dict[str, Done] = field(default_factory=dict[str, Done])
+    reasons: dict[str, str | None] = field(default_factory=dict[str, str | None])
+    replaced: dict[Node, Node] = field(default_factory=dict[Node, Node])
+
+    def left(self, region: Region) -> str | None:
+        key = key_of(region)
+        if key not in self.reasons:
+            self.reasons[key] = left(region)
+        return self.reasons[key]
+
+    def compiled(self, region: Region) -> Done:
+        key = key_of(region)
+        if key not in self.done:
+            self.done[key] = _compile(self.graph, region, self.target)
+        return self.done[key]
+
+
+def _fuse_region(region: Region, known: Known, report: Report) -> None:
     last = region.members[-1]
-    if (reason := left(region)) is not None:
+    if (reason := known.left(region)) is not None:
         report.refusals.append(Refusal(str(last.target), location(last), reason))
         return
     specialize(region)
-    key = key_of(region)
-    if key not in done:
-        done[key] = _compile(graph, region, target)
-    found = done[key]
+    found = known.compiled(region)
     if found.traced is None:
         for reason in found.declined or ("fuse found nothing to fuse",):
             report.refusals.append(Refusal(str(last.target), location(last), reason))
         return
-    splice(graph, region, found.traced, found.sizes(graph))
+    known.replaced |= splice(known.graph, region, found.traced, found.sizes(known.graph))
     found.entry.copies += 1
     if found.entry not in report.regions:
         report.regions.append(found.entry)

@@ -6,8 +6,8 @@ A region is closed: no path leaves it and comes back. It may be too large: what 
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -32,6 +32,10 @@ class Region:
     outputs: tuple[Node, ...]
     members: tuple[Node, ...]
     """Its contractions and reductions."""
+
+    def after(self, replaced: Mapping[Node, Node]) -> Region:
+        """The region that reads the results of regions done before it from where they now come."""
+        return replace(self, inputs=tuple(dict.fromkeys(replaced.get(n, n) for n in self.inputs)))
 
 
 def find_regions(graph: Graph, device: torch.device) -> tuple[list[Region], Chains]:

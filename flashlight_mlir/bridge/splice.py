@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch._inductor.pattern_matcher import stable_topological_sort
 from torch.fx import Graph, GraphModule, Node
 from torch.fx import node as fx_node
 
-from flashlight_mlir.bridge.op import KERNEL
 from flashlight_mlir.bridge.regions import Region
 
 _map_arg: Any = fx_node.map_arg
@@ -18,12 +16,11 @@ TAGS = ("recompute", "ac_graph_id", "stack_trace", "nn_module_stack", "original_
 """Metadata that a node of ours takes from those that it replaces: without the first two, checkpointing would be lost."""
 
 
-def splice(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[Node]) -> list[Node]:
-    """Insert ``traced`` after the region and let it give the region's outputs; the kernel calls."""
+def splice(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[Node]) -> dict[Node, Node]:
+    """Insert ``traced`` after the region and let it give the region's outputs (users may stand before it still); old -> new."""
     meta = {t: region.members[-1].meta[t] for t in TAGS if t in region.members[-1].meta}
     outside = iter((*sizes, *region.inputs))
     mapping: dict[Node, Any] = {}
-    calls: list[Node] = []
     results: Any = ()
     with graph.inserting_before(region.nodes[-1].next):
         for node in traced.graph.nodes:
@@ -37,13 +34,10 @@ def splice(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[No
                 copy = graph.node_copy(node, mapping.__getitem__)
                 copy.meta = {**meta, **{k: v for k, v in node.meta.items() if k in ("val", "tensor_meta")}}
                 mapping[node] = copy
-                if node.target is KERNEL:
-                    calls.append(copy)
     for old, new in zip(region.outputs, results, strict=True):
         old.replace_all_uses_with(new, delete_user_cb=lambda user: user not in region.nodes)
         new.meta["val"] = old.meta["val"]  # the layout that the graph promises
-    stable_topological_sort(graph)
-    return calls
+    return dict(zip(region.outputs, results, strict=True))
 
 
 def _stored(graph: Graph, node: Node) -> Node:
