@@ -1,6 +1,6 @@
 """Microseconds that the host needs for a call of a kernel, by itself and inside ``torch.compile``, on the GPU at hand.
 
-    python benchmarks/latency.py
+python benchmarks/latency.py
 """
 
 from __future__ import annotations

@@ -1,0 +1,67 @@
+"""What ``idle`` concludes of one op holds for every value that its operands stand for, and it concludes what masks need."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+
+import pytest
+import torch
+
+from flashlight_mlir.analysis.idle import UNKNOWN, State, Value, _apply
+from flashlight_mlir.interpreters.pointwise import TABLE
+
+S, T = State(0), State(0, 0.5)
+DOMAIN: list[Value] = [0.0, 1.0, -1.0, 2.0, -math.inf, math.inf, S, T, State(1), UNKNOWN]
+NAMES = ("select", "eq", "ne", "not", "and", "or", "max", "add", "sub", "mul", "div", "exp", "exp2", "cast", "tanh")
+BOOLEAN = ("not", "and", "or")
+
+
+def concrete(v: Value, state: tuple[float, float], rng: random.Random) -> float:
+    """A number that an abstract value stands for."""
+    if isinstance(v, State):
+        return v.factor * state[v.number]
+    return v if isinstance(v, float) else rng.choice([rng.uniform(-3, 3), 0.0, 1.0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sound(name: str) -> None:
+    rng = random.Random(0)
+    arity = {"select": 3, "not": 1, "exp": 1, "exp2": 1, "cast": 1, "tanh": 1}.get(name, 2)
+    domain = [0.0, 1.0, UNKNOWN] if name in BOOLEAN else DOMAIN
+    for args in itertools.product(domain, repeat=arity):
+        if name == "select" and args[0] not in (0.0, 1.0, UNKNOWN):
+            continue
+        found = _apply(name, list(args))
+        if found is UNKNOWN:
+            continue
+        for _ in range(6):
+            state = rng.uniform(0.1, 3), rng.uniform(-3, -0.1)
+            values = [torch.tensor(concrete(v, state, rng), dtype=torch.float64) for v in args]
+            if name in BOOLEAN or name == "select":
+                values[: 1 if name == "select" else None] = [v >= 0.5 for v in values[: 1 if name == "select" else None]]
+            expected = values[0] if name == "cast" else TABLE[name](*values)
+            if not expected.double().isnan():  # of infinities, which no mask makes of finite scores
+                assert float(expected) == pytest.approx(concrete(found, state, rng)), (name, args)
+
+
+CONCLUDES: list[tuple[str, list[Value], Value]] = [
+    ("add", [S, 0.0], S), ("add", [0.0, T], T), ("sub", [S, 0.0], S), ("sub", [0.0, S], UNKNOWN), ("sub", [S, S], 0.0), ("sub", [S, T], UNKNOWN),
+    ("add", [UNKNOWN, -math.inf], -math.inf), ("sub", [-math.inf, UNKNOWN], -math.inf), ("sub", [UNKNOWN, -math.inf], math.inf),
+    ("add", [2.0, 1.0], 3.0), ("sub", [2.0, 1.0], 1.0), ("add", [S, 1.0], UNKNOWN), ("add", [UNKNOWN, UNKNOWN], UNKNOWN),
+    ("mul", [UNKNOWN, 0.0], 0.0), ("mul", [S, 1.0], S), ("mul", [1.0, UNKNOWN], UNKNOWN), ("mul", [0.5, S], T), ("mul", [2.0, T], S),
+    ("mul", [2.0, 2.0], 4.0), ("mul", [S, math.inf], UNKNOWN), ("mul", [S, S], UNKNOWN), ("mul", [UNKNOWN, 2.0], UNKNOWN), ("mul", [0.0, 2.0], 0.0),
+    ("div", [0.0, S], 0.0), ("div", [0.0, 0.0], UNKNOWN), ("div", [S, 0.0], UNKNOWN), ("div", [S, S], UNKNOWN),
+    ("max", [S, -math.inf], S), ("max", [-math.inf, S], S), ("max", [S, S], S), ("max", [S, UNKNOWN], UNKNOWN), ("max", [S, 0.0], UNKNOWN),
+    ("eq", [S, -math.inf], 0.0), ("ne", [S, -math.inf], 1.0), ("eq", [math.inf, S], 0.0), ("eq", [S, 0.0], UNKNOWN), ("eq", [1.0, 1.0], 1.0),
+    ("eq", [1.0, 2.0], 0.0), ("eq", [S, UNKNOWN], UNKNOWN), ("eq", [S, S], UNKNOWN), ("eq", [UNKNOWN, math.inf], UNKNOWN), ("eq", [1.0, UNKNOWN], UNKNOWN),
+    ("and", [UNKNOWN, 0.0], 0.0), ("and", [1.0, 1.0], UNKNOWN), ("or", [UNKNOWN, 1.0], 1.0), ("or", [0.0, 0.0], 0.0), ("or", [UNKNOWN, 0.0], UNKNOWN),
+    ("not", [1.0], 0.0), ("not", [UNKNOWN], UNKNOWN), ("select", [1.0, S, T], S), ("select", [0.0, S, T], T), ("select", [UNKNOWN, S, S], UNKNOWN),
+    ("exp", [-math.inf], 0.0), ("exp2", [0.0], 1.0), ("exp", [S], UNKNOWN), ("exp", [1.0], UNKNOWN), ("cast", [S], S), ("tanh", [S], UNKNOWN),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "args", "expected"), CONCLUDES, ids=str)
+def test_concludes(name: str, args: list[Value], expected: Value) -> None:
+    assert _apply(name, args) == expected
