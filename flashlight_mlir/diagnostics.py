@@ -14,6 +14,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any
 
 from xdsl.dialects.builtin import CallSiteLoc, FileLineColLoc, FusedLoc
 from xdsl.ir import Attribute, Operation
@@ -81,7 +82,8 @@ def location_of(op: Attribute | Operation | object) -> str | None:
         case CallSiteLoc() as at:
             return location_of(at.callee)
         case FusedLoc() as at:
-            return next((found for part in at.locations if (found := location_of(part))), None)  # pyright: ignore
+            parts: Any = at.locations  # an ArrayAttr, which xDSL types as any attribute
+            return next((found for part in parts if (found := location_of(part))), None)
         case _:
             return None
 

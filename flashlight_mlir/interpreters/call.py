@@ -28,7 +28,7 @@ def resolve(name: str) -> Any:
     op: Any = getattr(packet, match[3] or "default", None)
     if not isinstance(op, OpOverload):
         raise ValueError(f"torch has no op '{name}'")
-    return op  # pyright: ignore
+    return op  # pyright: ignore[reportUnknownVariableType]: OpOverload is generic in what nobody states
 
 
 def parse_args(spelling: str, operands: Sequence[Any], sizes: Mapping[str, int]) -> tuple[list[Any], dict[str, Any]]:

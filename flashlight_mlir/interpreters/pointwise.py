@@ -39,8 +39,7 @@ def dtype_of(element: Attribute, native: bool = False) -> torch.dtype:
     if isinstance(element, builtin.IndexType):
         return torch.int64
     if isinstance(element, builtin.IntegerType):
-        unsigned, width = element.signedness.data == builtin.Signedness.UNSIGNED, int(element.width.data)  # pyright: ignore
-        return torch.uint8 if unsigned and width == 8 else INTEGERS[width]
+        return torch.uint8 if element == builtin.IntegerType(8, builtin.Signedness.UNSIGNED) else INTEGERS[element.bitwidth]
     dtype = FLOATS.get(type(element)) or FP8.get(type(element))
     if dtype is None:
         raise TypeError(f"no torch dtype for {element}")

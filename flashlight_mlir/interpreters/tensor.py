@@ -158,7 +158,7 @@ class TensorFunctions(InterpreterFunctions):
         if any(a.name == "device" for a in target._schema.arguments):  # spelled nowhere: the inputs' own
             named.setdefault("device", self.frame.device)
         out: Any = target(*positional, **named)
-        outs: list[torch.Tensor] = list(out) if isinstance(out, tuple | list) else [out]  # pyright: ignore
+        outs: list[torch.Tensor] = list(out) if isinstance(out, tuple | list) else [out]  # pyright: ignore[reportUnknownArgumentType]: was Any
         wanted = op.outputs
         return tuple(o.to(self.dtype(w)) for o, w in zip(outs[: len(wanted)], wanted, strict=True))
 

@@ -13,9 +13,12 @@ def patch() -> None:
     if getattr(original, "patched", False):
         return
 
+    def position(scalar: Any) -> int:
+        return int(scalar.handle.data.item())
+
     def patched(tensor: Any, scope: Any) -> None:
         original(tensor, scope)
-        scope.set_attr(tensor, "__index__", lambda self: int(self.handle.data.item()))  # pyright: ignore
+        scope.set_attr(tensor, "__index__", position)
 
-    patched.patched = True  # pyright: ignore
+    patched.patched = True  # pyright: ignore[reportFunctionMemberAccess]: functions take any attribute
     module._patch_lang_tensor = patched

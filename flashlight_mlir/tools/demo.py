@@ -114,7 +114,7 @@ def show(out: Page, spec: str, length: int) -> None:
     from flashlight_mlir.diagnostics import render
 
     f, module = load(spec)
-    torch.manual_seed(0)  # pyright: ignore
+    torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]: torch does not type it
     inputs = module.example_inputs(length=length, d=64) if spec == str(EXAMPLE) else module.example_inputs()
     shapes = None
     if spec == str(EXAMPLE):

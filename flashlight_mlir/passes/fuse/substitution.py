@@ -7,6 +7,7 @@ fresh one. ``substitute-indices`` builds kernels with it and ``form-kernels`` co
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import Float64Type, FloatAttr, IndexType, IntegerAttr, f32, f64, i64
@@ -96,7 +97,8 @@ class Substitution:
         return self.once((name, args, to), lambda: build(name, *args, to=to, order=self.sequence))
 
     def constant(self, value: float | int, type: Attribute) -> SSAValue:
-        attr = FloatAttr(float(value), type) if is_float(type) else IntegerAttr(int(value), type)  # pyright: ignore
+        of: Any = type  # float, integer or index: xDSL's constructors want the very class
+        attr = FloatAttr(float(value), of) if is_float(type) else IntegerAttr(int(value), of)
         return self.once(attr, lambda: ConstantOp(attr))
 
     def index_value(self, entry: Expr | SSAValue) -> SSAValue:
