@@ -26,6 +26,7 @@ from flashlight_mlir.bridge.report import Report
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from peers import peak
+
 from tests.programs import programs
 
 SIZES: dict[str, int] = {"batch": 4, "heads": 16, "kv_heads": 2, "groups": 8, "length": 4096, "d": 64, "rows": 64,

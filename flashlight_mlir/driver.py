@@ -43,9 +43,7 @@ def pass_class(name: str) -> type[ModulePass]:
     return get_all_passes()[name]()
 
 
-def run_passes(
-    module: ModuleOp, names: Iterable[str], ctx: Context | None = None, *, verify: bool = True, **options: Any
-) -> None:
+def run_passes(module: ModuleOp, names: Iterable[str], ctx: Context | None = None, *, verify: bool = True, **options: Any) -> None:
     """Run passes and pipelines by name, in place; a pass gets the options that are fields of it.
 
     The module is verified after each pass; where compile time counts (``verify=False``), after the last one.

@@ -50,8 +50,8 @@ class KernelSource:
 
     @property
     def fuses_multiply_add(self) -> bool:
-        """A program in f32 rounds where it says so (``x·c - max(x·c)`` is then 0 at the maximum); others are rounded more by 16 bits."""
-        return any(t.dtype in ("float16", "bfloat16") for t in (*self.inputs, *self.outputs))
+        """A result in f32 is rounded where the program says so (``x·c - max(x·c)`` is then 0 at the maximum); others by 16 bits."""
+        return all(t.dtype in ("float16", "bfloat16") for t in self.outputs)
 
     @property
     def params(self) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ A region is closed: no path leaves it and comes back. It may be too large: what 
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +14,7 @@ from torch.fx import Graph, Node
 
 from flashlight_mlir.bridge.chains import Chains, find_chains
 from flashlight_mlir.bridge.nodes import constant, is_tensor
+from flashlight_mlir.bridge.prologue import prologues
 from flashlight_mlir.frontend.builder import Number
 from flashlight_mlir.frontend.handlers import VIEWS as RESHAPES
 
@@ -42,7 +42,10 @@ def find_regions(graph: Graph, device: torch.device) -> tuple[list[Region], Chai
     """The graph's regions, in the order of their last nodes, and the chains that they were made of."""
     chains = find_chains(graph, device)
     order = {node: k for k, node in enumerate(graph.nodes)}
-    regions = [_surround(members, chains, order) for members in chains]
+    groups = list(chains)
+    insides = [_inside(members, chains) for members in groups]
+    before = prologues(insides, chains)
+    regions = [_region(g, i, i | b, order) for g, i, b in zip(groups, insides, before, strict=True)]
     return sorted(regions, key=lambda r: order[r.nodes[-1]]), chains
 
 
@@ -67,28 +70,20 @@ def is_size(node: Node) -> bool:
     return isinstance(node.meta.get("val"), torch.SymInt)
 
 
-def _surround(members: set[Node], chains: Chains, order: dict[Node, int]) -> Region:
-    """The chain with the ops between its members, those that make its masks and scales, and those right after it."""
+def _inside(members: set[Node], chains: Chains) -> set[Node]:
+    """The chain with the ops between its members and those right after it."""
     after = _computed(members, chains)
     beyond = _with_descendants({u for n in after for u in n.users if u not in after and not is_size(u)})
-    inside = {n for n in after if n not in beyond}
-    stack = [a for n in inside for a in n.all_input_nodes]
-    while stack:
-        node = stack.pop()
-        if node not in inside and chains.ours.get(node) == "cheap" and not _is_part(node, chains):
-            inside.add(node)
-            stack.extend(node.all_input_nodes)
+    return {n for n in after if n not in beyond}
+
+
+def _region(members: set[Node], computed: set[Node], inside: set[Node], order: dict[Node, int]) -> Region:
     nodes = tuple(sorted(inside, key=order.__getitem__))
     inputs = dict.fromkeys(a for n in nodes for a in n.all_input_nodes if a not in inside and is_tensor(a))
     constants = {n: value for n in inputs if (value := constant(n)) is not None}
-    outputs = tuple(n for n in nodes if n in after and any(u not in inside and not is_size(u) for u in n.users))
+    outputs = tuple(n for n in nodes if n in computed and any(u not in inside and not is_size(u) for u in n.users))
     tensors = tuple(n for n in inputs if n not in constants)
     return Region(nodes, tensors, constants, outputs, tuple(sorted(members, key=order.__getitem__)))
-
-
-def _is_part(node: Node, chains: Chains) -> bool:
-    """One of several results of a reduction: it is read from outside if the reduction is."""
-    return node.target is operator.getitem and chains.ours.get(node.all_input_nodes[0]) != "cheap"
 
 
 def _computed(members: Iterable[Node], chains: Chains) -> set[Node]:

@@ -1,0 +1,81 @@
+"""What a region computes before its first contraction: masks, biases, scales. What is dear and read by several regions is stored.
+
+A mask of comparisons costs less than to load it, and lets the compiler skip tiles. A table of buckets or a logarithm for each
+pair of positions, which every layer of a model reads, is computed once for all of them, as the program says.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from torch.fx import Node
+
+from flashlight_mlir.bridge.chains import Chains
+from flashlight_mlir.bridge.nodes import hint, is_tensor, sides
+from flashlight_mlir.frontend import aten_index
+from flashlight_mlir.frontend.handlers import HANDLERS
+
+DEAR = ("exp", "log", "pow", "sqrt", "rsqrt", "tanh", "sin", "cos", "erf", "div", "reciprocal", "sigmoid", "atan2", "bucketize")
+
+
+def prologues(regions: Sequence[set[Node]], chains: Chains) -> list[set[Node]]:
+    """For each region, given by what depends on its chain, the ops before it that belong to it."""
+    before = [_reached(inside, chains, frozenset()) for inside in regions]
+    readers = Counter(node for nodes in before for node in nodes)
+    return [
+        _reached(inside, chains, {n for n in nodes if readers[n] > 1 and _is_dear(n, nodes, _pairs(inside, chains))})
+        for inside, nodes in zip(regions, before, strict=True)
+    ]
+
+
+def _reached(inside: set[Node], chains: Chains, stored: Iterable[Node]) -> set[Node]:
+    """Cheap ops that ``inside`` is computed from, those behind what is stored apart."""
+    found, stopped = set[Node](), set(stored)
+    stack = [a for n in inside for a in n.all_input_nodes]
+    while stack:
+        node = stack.pop()
+        known = node in inside or node in found or node in stopped
+        if not known and chains.ours.get(node) == "cheap" and not _is_part(node, chains):
+            found.add(node)
+            stack.extend(node.all_input_nodes)
+    return found
+
+
+def _is_part(node: Node, chains: Chains) -> bool:
+    """One of several results of a reduction: it is read from outside if the reduction is."""
+    return node.target is operator.getitem and chains.ours.get(node.all_input_nodes[0]) != "cheap"
+
+
+def _pairs(inside: set[Node], chains: Chains) -> int:
+    """Elements that the largest contraction has for one batch."""
+    products = (sides(n) for n in inside if chains.ours.get(n) == "contraction")
+    return max((rows * columns for (_, rows), (_, columns), _ in products), default=0)
+
+
+def _is_dear(node: Node, among: set[Node], pairs: int) -> bool:
+    """It comes, among these ops, from a function that takes many instructions, or a gather, for each of so many elements."""
+    seen, stack = set[Node](), [node]
+    while stack:
+        n = stack.pop()
+        if n in seen or n not in among:
+            continue
+        seen.add(n)
+        if is_tensor(n) and _takes_long(n) and _elements(n) >= pairs:
+            return True
+        stack.extend(n.all_input_nodes)
+    return False
+
+
+def _takes_long(node: Node) -> bool:
+    name = str(node.target).split(".")
+    handler = HANDLERS.get(str(node.target))
+    return (len(name) > 1 and name[1] in DEAR) or getattr(handler, "__module__", "") == aten_index.__name__
+
+
+def _elements(node: Node) -> int:
+    total = 1
+    for size in node.meta["val"].shape:
+        total *= hint(size)
+    return total
