@@ -10,6 +10,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from flashlight_mlir.backend.triton import KernelSource, print_kernel
 from flashlight_mlir.bridge.regions import Region
+from flashlight_mlir.bridge.savings import Savings, sizes_of
 from flashlight_mlir.compiler import dims_of_kernel, inline_group
 from flashlight_mlir.diagnostics import Remark, collect
 from flashlight_mlir.dialects.block import KernelOp as BlockKernel
@@ -32,6 +33,8 @@ class Built:
     kernels: list[KernelSource] = field(default_factory=list[KernelSource])
     dims: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     remarks: list[Remark] = field(default_factory=list[Remark])
+    bytes_saved: int = 0
+    flops: int = 0
     declined: list[str] = field(default_factory=list[str])
     """Why groups were left to torch."""
 
@@ -46,11 +49,15 @@ def build(region: Region, target: str, declines: Callable[[GroupOp], str | None]
         ctx = context()
         run_passes(module, flatten("fuse")[:FORM], ctx, verify=False)
         groups = [op for op in module.walk() if isinstance(op, GroupOp)]
+        savings = Savings(sizes_of(region, imported.symbols))
         for group in groups:
             reason = declines(group)
             if reason is not None:
                 built.declined.append(reason)
                 inline_group(group)
+            else:
+                savings.add(group)
+        built.bytes_saved, built.flops = savings.bytes, savings.flops
         if len(built.declined) < len(groups):
             for stage, passes in (("fuse", flatten("fuse")[FORM:]), ("tile", ["tile"]), ("lower", ["lower"])):
                 run_passes(module, passes, ctx, verify=False, machine=target)

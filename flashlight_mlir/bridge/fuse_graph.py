@@ -12,10 +12,11 @@ from torch._inductor.pattern_matcher import stable_topological_sort
 from torch.fx import Graph, GraphModule, Node
 
 from flashlight_mlir.bridge.build import build
+from flashlight_mlir.bridge.hints import BACKWARD, advice
 from flashlight_mlir.bridge.key import key_of
 from flashlight_mlir.bridge.nodes import tensors
 from flashlight_mlir.bridge.options import Options, target_at_hand
-from flashlight_mlir.bridge.pays import Pays, left
+from flashlight_mlir.bridge.pays import declines, left
 from flashlight_mlir.bridge.regions import Region, find_regions, hoist_sizes
 from flashlight_mlir.bridge.report import Refusal, RegionReport, Report
 from flashlight_mlir.bridge.reproducer import reproducer
@@ -34,7 +35,7 @@ def fuse_graph(graph: Graph, options: Options, any_device: bool = False) -> Repo
     """Replace in ``graph`` what pays; never raises unless ``options.strict``. ``any_device``: not on GPUs only."""
     report = Report()
     if any(n.op == "placeholder" and n.name.startswith("tangents") for n in graph.nodes):
-        report.refusals.append(Refusal("the graph", None, "it has a backward, which is Inductor's in this version"))
+        report.refusals.append(Refusal("the graph", None, "it has a backward, which is Inductor's in this version", BACKWARD))
         return report
     for device in _devices(graph):
         if device.type != "cuda" and not any_device:
@@ -58,7 +59,8 @@ def _fuse_device(graph: Graph, device: torch.device, options: Options, report: R
     target = options.target or target_at_hand()
     known = Known(graph, target)
     for border in chains.borders:
-        report.refusals.append(Refusal(str(border.node.target), location(border.node), border.reason))
+        hint = advice(border.node, device)
+        report.refusals.append(Refusal(str(border.node.target), location(border.node), border.reason, hint))
     if not regions and not chains.borders:
         report.refusals.append(Refusal("the graph", None, "no contraction or reduction follows another"))
     for found in regions:
@@ -134,13 +136,12 @@ def _fuse_region(region: Region, known: Known, report: Report) -> None:
 
 
 def _compile(graph: Graph, region: Region, target: str) -> Done:
-    pays = Pays()
-    built = build(region, target, pays.declines)
+    built = build(region, target, declines)
     found = {name: node for name, symbol in built.symbols.items() if (node := size_node(graph, symbol)) is not None}
     traced = trace(built, region, list(found), list(found.values())) if built.kernels else None
     kernels = tuple(Kernel(k.title, k.source, built.dims.get(k.title, {})) for k in built.kernels)
     text = file_of(region, built, traced, list(found.values())) if traced else ""
-    entry = RegionReport(lines_of(region), kernels, pays.bytes_saved, pays.flops, built.ir, tuple(built.remarks), text)
+    entry = RegionReport(lines_of(region), kernels, built.bytes_saved, built.flops, built.ir, tuple(built.remarks), text)
     return Done(traced, tuple(dict.fromkeys(built.declined)), entry, [built.symbols[name] for name in found])
 
 

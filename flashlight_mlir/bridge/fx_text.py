@@ -19,6 +19,7 @@ import torch
 from torch._ops import OpOverload
 from torch.fx import Node
 
+from flashlight_mlir.bridge.report import short
 from flashlight_mlir.diagnostics import one_line
 from flashlight_mlir.frontend.locations import user_frame
 
@@ -60,7 +61,7 @@ def comment(node: Node) -> str:
     if frame is None:
         return ""
     line = linecache.getline(frame.file, frame.line).strip()
-    return one_line(f"{frame.file}:{frame.line}  {line}")[:WIDTH]
+    return one_line(f"{short(frame.file)}:{frame.line}  {line}")[:WIDTH]
 
 
 def call(node: Node, spell: Callable[[Any], str]) -> str:
@@ -70,8 +71,8 @@ def call(node: Node, spell: Callable[[Any], str]) -> str:
         return f"{spell(node.args[0])}[{spell(node.args[1])}]"
     if getattr(target, "__module__", "") == "_operator" and target.__name__ in OPERATORS:
         return f"{spell(node.args[0])} {OPERATORS[target.__name__]} {spell(node.args[1])}"
-    is_op: bool = isinstance(target, OpOverload)
-    match = OP.match(str(target)) if is_op else None
+    name = str(target)
+    match = OP.match(name) if isinstance(target, OpOverload) else None
     if match is None:
         raise NotPrintable(f"the op {target!r}")
     overload = "" if match[3] == "default" else f".{match[3]}"

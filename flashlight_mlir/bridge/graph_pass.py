@@ -17,6 +17,7 @@ from torch._dynamo.utils import counters
 from torch._inductor.custom_graph_pass import CustomGraphPass
 from torch.fx import Graph
 
+from flashlight_mlir.bridge.artifacts import write_artifacts
 from flashlight_mlir.bridge.fuse_graph import fuse_graph
 from flashlight_mlir.bridge.options import Options, target_at_hand
 from flashlight_mlir.bridge.report import Report
@@ -82,9 +83,10 @@ def note(report: Report) -> None:
     counters[COUNTERS]["regions"] += sum(r.copies for r in report.regions)
     counters[COUNTERS]["kernels"] += sum(len(r.kernels) * r.copies for r in report.regions)
     counters[COUNTERS]["refusals"] += len(report.refusals)
+    write_artifacts(report)
     for listener in listeners:
         listener(report)
     for region in report.regions:
-        log.info("%s", region)
+        log.info("fused: %s", region)
     for refusal in report.refusals:
         log.info("%s", refusal)

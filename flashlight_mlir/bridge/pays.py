@@ -7,9 +7,7 @@ from typing import Any
 
 import torch
 from torch.fx import Graph, GraphModule, Node
-from xdsl.ir import SSAValue
 
-from flashlight_mlir.analysis.cost import bytes_of
 from flashlight_mlir.bridge.nodes import kind
 from flashlight_mlir.bridge.regions import Region
 from flashlight_mlir.dialects import tensor_ext as tx
@@ -58,23 +56,12 @@ def _symbol(graph: Graph, node: Node, mapping: dict[Node, Node]) -> Node:
     return mapping[node]
 
 
-class Pays:
-    """Judges groups of a region and adds up what fusing them saves."""
-
-    def __init__(self) -> None:
-        self.bytes_saved = 0
-        self.flops = 0
-
-    def declines(self, group: tx.GroupOp) -> str | None:
-        ops = list(group.body.block.ops)
-        contractions = [op for op in ops if isinstance(op, tx.ContractOp)]
-        reductions = [op for op in ops if isinstance(op, tx.ReduceOp)]
-        if not contractions:
-            return "reductions without a contraction: Inductor fuses these as well"
-        if len(contractions) + len(reductions) < 2:
-            return "a single contraction: a vendor's library has it"
-        yielded: set[SSAValue] = set(group.body.block.last_op.operands) if group.body.block.last_op else set()
-        self.bytes_saved += sum(
-            bytes_of(tx.type_of(r)) for op in (*contractions, *reductions) for r in op.results if r not in yielded
-        )
-        return None
+def declines(group: tx.GroupOp) -> str | None:
+    """Why a group of a region is better left to Inductor."""
+    contractions = sum(isinstance(op, tx.ContractOp) for op in group.body.block.ops)
+    reductions = sum(isinstance(op, tx.ReduceOp) for op in group.body.block.ops)
+    if not contractions:
+        return "reductions without a contraction: Inductor fuses these as well"
+    if contractions + reductions < 2:
+        return "a single contraction: a vendor's library has it"
+    return None

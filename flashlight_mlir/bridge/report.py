@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flashlight_mlir.diagnostics import Remark, one_line
 from flashlight_mlir.program import Kernel
+
+
+def short(file: str) -> str:
+    """A file's name for people: of an installed package, what follows the folder of all packages."""
+    return one_line(file.rpartition("site-packages/")[2])
 
 
 @dataclass(frozen=True)
@@ -33,21 +37,22 @@ class RegionReport:
     """The user's lines that it covers."""
     kernels: tuple[Kernel, ...]
     bytes_saved: int
-    """Bytes of tensors that are never stored."""
+    """Bytes of tensors that Inductor would store and the kernels do not, at the example's sizes (``savings``)."""
     flops: int
+    """Floating-point operations of its contractions, masked ones included."""
     ir: Mapping[str, str]
     remarks: tuple[Remark, ...] = ()
     file: str = ""
     """A Python file that runs alone: kernels, their launch, the same in eager PyTorch, and a check."""
     copies: int = 0
-    """Regions of the graph that share these kernels."""
+    """Regions of the graph that share these kernels; the numbers above are those of one."""
 
     def __str__(self) -> str:
-        lines = [f"{len(self.kernels)} kernel{'s' * (len(self.kernels) != 1)} for {', '.join(self.lines) or 'unknown lines'}"]
-        for kernel in self.kernels:
-            lines.append("    @" + kernel.name + ": " + "; ".join(f"{d} = {how}" for d, how in kernel.dims.items()))
-        lines.append(f"    {self.bytes_saved / 2**20:.1f} MiB never stored, {self.flops / 1e9:.3g} GFLOP")
-        return "\n".join(lines)
+        from flashlight_mlir.bridge.page import region_lines
+
+        return "\n".join(region_lines(self))
+
+    __repr__ = __str__
 
 
 @dataclass
@@ -58,10 +63,9 @@ class Report:
     refusals: list[Refusal] = field(default_factory=list[Refusal])
 
     def __str__(self) -> str:
-        n, m = sum(r.copies for r in self.regions), len(self.refusals)
-        lines = [f"{n} region{'s' * (n != 1)} fused, {m} refusal{'s' * (m != 1)}"]
-        lines += [f"  {r}" + (f"\n    the same kernels serve {r.copies} regions" if r.copies > 1 else "") for r in self.regions]
-        return "\n".join(lines + [f"  {r}" for r in self.refusals])
+        from flashlight_mlir.bridge.page import text
+
+        return text(self)
 
     __repr__ = __str__
 
@@ -71,4 +75,6 @@ class Report:
         self.refusals += other.refusals
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        from flashlight_mlir.bridge.page import page
+
+        return page(self)
