@@ -26,7 +26,6 @@ Source: docs/architecture.md.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xdsl.context import Context
@@ -37,7 +36,8 @@ from xdsl.passes import ModulePass
 
 from flashlight_mlir.diagnostics import Remark, emit, location_of
 from flashlight_mlir.dialects import tensor_ext as T
-from flashlight_mlir.passes.fuse.regions import Plan, fusible, plan
+from flashlight_mlir.passes.fuse import regions
+from flashlight_mlir.passes.fuse.plan import plan
 
 
 def sort_block(block: Block) -> None:
@@ -71,14 +71,14 @@ def hint(value: SSAValue) -> str | None:
     return value.name_hint.upper() if value.name_hint and len(value.name_hint) <= 2 else value.name_hint
 
 
-def build_group(name: str, made: Plan, roots: Sequence[SSAValue]) -> T.GroupOp:
-    """A group that computes ``roots``; its inputs are what it loads."""
-    ops, leaves = made.region(roots)
+def build_group(name: str, region: regions.Region) -> T.GroupOp:
+    """A group that computes the region's roots; its inputs are what it loads."""
+    roots, leaves = region.roots, region.leaves
     block = Block(arg_types=[v.type for v in leaves])
     mapping: dict[SSAValue, SSAValue] = dict(zip(leaves, block.args, strict=True))
     for leaf, arg in zip(leaves, block.args, strict=True):
         arg.name_hint = hint(leaf)
-    for op in ops:
+    for op in region.ops:
         copy = op.clone(mapping)
         copy.location = op.location
         block.add_op(copy)
@@ -96,18 +96,17 @@ def form(function: FuncOp, number: int) -> int:
     made = plan(block)
     for choice in made.remarks:
         emit(choice)
-    for roots in made.kernels:
-        group = build_group(f"k{number}", made, roots)
-        number += 1
+    groups = [build_group(f"k{k}", region) for k, region in enumerate(made.kernels, number)]
+    for group, region in zip(groups, made.kernels, strict=True):
         block.insert_op_before(group, block.last_op)  # pyright: ignore[reportArgumentType]
-        for root, result in zip(roots, group.outputs, strict=True):
+        for root, result in zip(region.roots, group.outputs, strict=True):
             result.name_hint = root.name_hint
             root.replace_all_uses_with(result)
     for op in reversed(list(block.ops)):
-        if fusible(op) and not any(r.uses for r in op.results):
+        if regions.fusible(op) and not any(r.uses for r in op.results):
             block.erase_op(op)
     sort_block(block)
-    return number
+    return number + len(groups)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from flashlight_mlir.analysis.cost import row_dim
 from flashlight_mlir.dialects.loop import ContractOp, LoadOp, ReduceOp, dims_of
@@ -15,9 +15,8 @@ POOLS: dict[str, str] = {"batch": "bhgpqr", "row": "i", "column": "jkl", "head":
 RANK = ("batch", "row", "column", "stream", "inner", "head")
 
 
-def dim_roles(emitter: Substitution) -> dict[str, str]:
-    """What each dim does, told by the contractions and the loads: a key of ``POOLS``."""
-    merged = find_merges(list(emitter.block.ops), emitter.dims)
+def dim_roles(emitter: Substitution, merged: Mapping[str, str]) -> dict[str, str]:
+    """What each dim does, told by the contractions and the loads: a key of ``POOLS``; ``merged``: dims that another stands for."""
 
     def same(dims: Iterable[str]) -> set[str]:
         return {merged.get(d, d) for d in dims}
@@ -53,7 +52,8 @@ def _spell(pool: str) -> Iterator[str]:
 
 def name_dims(emitter: Substitution) -> tuple[list[str], dict[str, Expr]]:
     """A name for each dim in the order they were made, and the kernel's order with extents."""
-    roles, taken = dim_roles(emitter), set[str]()
+    roles = dim_roles(emitter, find_merges(list(emitter.block.ops), emitter.dims))
+    taken = set[str]()
     names: dict[str, str] = {}
     for role in RANK:
         for d in emitter.roots + list(emitter.dims):
