@@ -64,7 +64,7 @@ def intermediates(function: func.FuncOp) -> list[Intermediate]:
     for value in stored(function):
         type, op = tx.type_of(value), value.owner
         assert isinstance(op, Operation)
-        name = getattr(op, "sym_name", None)
+        name = getattr(op, "sym_name", None) or (op.callee.root_reference if isinstance(op, func.CallOp) else None)
         shape = tuple(str(e) if e.constant is None else e.constant for e in type.shape)
         out.append(Intermediate(shape, dtype_of(type.element_type, native=True), name.data if name else op.name))
     return out

@@ -128,12 +128,16 @@ def compiled(name: str) -> flashlight_mlir.compiler.Program:
     return flashlight_mlir.compile(f, *inputs(37), dynamic_shapes=shapes)
 
 
+KERNELS = {"smoothed_cross_entropy": 2}
+"""All but these are one kernel: the mean of all rows is one program, and would leave the machine idle over the rows' sums."""
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_one_kernel_that_agrees_with_eager(name: str) -> None:
+def test_few_kernels_that_agree_with_eager(name: str) -> None:
     f, inputs, _ = PROGRAMS[name]
     p = compiled(name)
-    assert len(p.kernels) == 1
-    assert p.intermediates == []
+    assert len(p.kernels) == KERNELS.get(name, 1)
+    assert (p.intermediates == []) == (len(p.kernels) == 1)
     source = p.kernels[0].source
     for length in (1, 70):
         x = inputs(length)

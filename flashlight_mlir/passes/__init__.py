@@ -4,6 +4,7 @@ ALL: dict[str, str] = {
     "split-concats": "flashlight_mlir.passes.fuse.split_concats:SplitConcatsPass",
     "sink-reshapes": "flashlight_mlir.passes.fuse.sink_reshapes:SinkReshapesPass",
     "form-kernels": "flashlight_mlir.passes.fuse.form_kernels:FormKernelsPass",
+    "share-kernels": "flashlight_mlir.passes.fuse.share_kernels:ShareKernelsPass",
     "substitute-indices": "flashlight_mlir.passes.fuse.substitute_indices:SubstituteIndicesPass",
     "merge-dims": "flashlight_mlir.passes.fuse.merge_dims:MergeDimsPass",
     "raise-contractions": "flashlight_mlir.passes.fuse.raise_contractions:RaiseContractionsPass",

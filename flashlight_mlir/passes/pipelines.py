@@ -7,6 +7,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "split-concats",
         "sink-reshapes",
         "form-kernels",
+        "share-kernels",
         "substitute-indices",
         "merge-dims",
         "raise-contractions",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from xdsl.ir import Operation, SSAValue
 
@@ -114,11 +114,11 @@ class Cuts:
     settled: dict[Hashable, tuple[int, str] | None] = field(default_factory=dict[Hashable, "tuple[int, str] | None"])
     alone: dict[Hashable, float] = field(default_factory=dict[Hashable, float])
 
-    def choose(self, root: SSAValue, elsewhere: Container[object] = ()) -> tuple[SSAValue, Remark] | None:
-        """The next value to cut in the kernel of ``root``; ``elsewhere``: the ops that other kernels compute."""
+    def choose(self, root: SSAValue, elsewhere: frozenset[int] = frozenset()) -> tuple[SSAValue, Remark] | None:
+        """The next value to cut in the kernel of ``root``; ``elsewhere``: where the ops stand that other kernels compute."""
         region = self.regions.region([root])
         values = [*(op.results[0] for op in region.ops), *region.leaves]
-        twice = tuple(k for k, op in enumerate(region.ops) if op in elsewhere)
+        twice = tuple(k for k, place in enumerate(sorted(region.places)) if place in elsewhere) if elsewhere else ()
         if (key := (region.shape, twice)) not in self.settled:
             found = self._choose(region, elsewhere)
             self.settled[key] = (values.index(found[0]), found[1]) if found else None
@@ -127,7 +127,7 @@ class Cuts:
         value, why = values[settled[0]], settled[1]
         return value, Remark("form-kernels", why, location_of(value.owner))
 
-    def _choose(self, region: Region, elsewhere: Container[object]) -> Cut | None:
+    def _choose(self, region: Region, elsewhere: frozenset[int]) -> Cut | None:
         found = candidates(region, self.regions)
         try:
             body = Body(region)
@@ -139,11 +139,12 @@ class Cuts:
             return far_cut(region, found, f"more than {HORIZON} ops would be computed for one kernel")
         return cut
 
-    def priced_cut(self, region: Region, body: Body, found: Iterable[SSAValue], elsewhere: Container[object]) -> Cut | None:
+    def priced_cut(self, region: Region, body: Body, found: Iterable[SSAValue], elsewhere: frozenset[int]) -> Cut | None:
         """A producer that is dearer to compute again, here or in another kernel, than to store."""
         for value in found:
-            once = 0.0 if value.owner in elsewhere else self.once(region, value)
-            choice = Choice(once, body.seconds(value), bytes_of(T.type_of(value)))
+            choice = Choice(0.0, body.seconds(value), bytes_of(T.type_of(value)))
+            if choice.cut and self.regions.at(value) not in elsewhere:
+                choice = replace(choice, once=self.once(region, value))
             if choice.cut:
                 return value, f"a producer is stored: {choice}"
         return None

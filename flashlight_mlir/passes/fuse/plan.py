@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Block, SSAValue
 
 from flashlight_mlir.diagnostics import Remark, location_of
 from flashlight_mlir.dialects import tensor_ext as T
@@ -53,7 +53,7 @@ class Planner:
         queue = sorted(roots)
         kernels: list[list[SSAValue]] = []
         while queue:
-            elsewhere = frozenset[Operation]().union(*(region(k).members for k in kernels))
+            elsewhere = frozenset[int]().union(*(region(k).places for k in kernels))
             root = roots[heappop(queue)]
             if not region([root]).worthy:
                 continue
@@ -66,13 +66,13 @@ class Planner:
                 value, remark = found
                 self.remarks.append(remark)
                 self.regions.cut(value)
-                if value.owner in elsewhere:
+                if at(value) in elsewhere:
                     return None
                 roots[-at(value)] = value
                 heappush(queue, -at(root))
                 heappush(queue, -at(value))
                 continue
-            if root.owner in elsewhere:
+            if at(root) in elsewhere:
                 self.regions.cut(root)
                 return None
             kernels.append([root])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from xdsl.dialects.arith import ConstantOp
 from xdsl.ir import Block, Operation, SSAValue
@@ -50,8 +50,10 @@ class Region:
     ops: Sequence[Operation]
     leaves: Sequence[SSAValue]
     cropped: bool
-    kinds: Sequence[int]
-    """What each op is, apart from its operands."""
+    places: frozenset[int]
+    """Where the ops stand in the function."""
+    shape: Hashable
+    """Equal for regions that are the same up to names and places."""
 
     @cached_property
     def members(self) -> frozenset[Operation]:
@@ -60,17 +62,6 @@ class Region:
     @cached_property
     def loads(self) -> frozenset[SSAValue]:
         return frozenset(self.leaves)
-
-    @cached_property
-    def shape(self) -> Hashable:
-        """Equal for regions that are the same up to names and places."""
-        number: dict[SSAValue, int] = {v: -k for k, v in enumerate(self.leaves, 1)}
-        rows: list[Hashable] = [v.type for v in self.leaves]
-        for op, what in zip(self.ops, self.kinds, strict=True):
-            rows.append((what, *(number[v] for v in op.operands)))
-            for result in op.results:
-                number[result] = len(number)
-        return tuple(rows), tuple(number[r] for r in self.roots), self.cropped
 
     @cached_property
     def late(self) -> frozenset[Operation]:
@@ -85,7 +76,7 @@ class Region:
         """A contraction of what involves no other reduction: torch has it."""
         return isinstance(op, T.ContractOp) and op not in self.late
 
-    @property
+    @cached_property
     def worthy(self) -> bool:
         """Has a reduction, or two contractions."""
         contractions = sum(isinstance(o, T.ContractOp) for o in self.ops)
@@ -93,87 +84,93 @@ class Region:
 
 
 class Regions:
-    """The regions of a function's block; ``cuts`` are the values that are stored."""
+    """The regions of a function's block; ``cuts`` are the values that are stored.
+
+    A value has a number: where its op stands if kernels can compute it, else a negative one.
+    """
 
     def __init__(self, block: Block):
-        self.order = list(block.ops)
-        self.position = {op: k for k, op in enumerate(self.order)}
+        self.ops = list(block.ops)
+        self.values: dict[int, SSAValue] = {k: op.results[0] for k, op in enumerate(self.ops) if fusible(op)}
+        self._number = {v: k for k, v in self.values.items()}
+        self._reads = [[self._numbered(v) for v in op.operands] for op in self.ops]
         self.cuts: dict[SSAValue, None] = {}
-        self._regions: dict[tuple[SSAValue, ...], Region] = {}
-        self._numbers: dict[Hashable, int] = {}
-        self._kinds: dict[Operation, int] = {}
+        self._cut: set[int] = set()
+        self._regions: dict[tuple[int, ...], Region] = {}
+        self._whats: dict[Hashable, int] = {}
+        self._what: dict[int, int] = {}
+
+    def _numbered(self, value: SSAValue) -> int:
+        if value not in self._number:
+            self._number[value] = -1 - len(self.values)
+            self.values[self._number[value]] = value
+        return self._number[value]
 
     def at(self, value: SSAValue) -> int:
         """Where the op of a value stands."""
-        assert isinstance(value.owner, Operation)
-        return self.position[value.owner]
+        return self._number[value]
 
     def cut(self, value: SSAValue) -> None:
         self.cuts[value] = None
-        self._regions = {roots: r for roots, r in self._regions.items() if value.owner not in r.members}
+        self._cut.add(at := self.at(value))
+        self._regions = {roots: r for roots, r in self._regions.items() if at not in r.places}
 
     def region(self, roots: Sequence[SSAValue]) -> Region:
         """The region of ``roots``, the ops nearest to them first, up to the horizon."""
-        if (key := tuple(roots)) not in self._regions:
-            near, cropped = self._near(roots)
-            self._regions[key] = self._build(roots, near, cropped)
-        return self._regions[key]
+        numbers = tuple(self._number[r] for r in roots)
+        if numbers not in self._regions:
+            near, cropped = self._near(numbers)
+            self._regions[numbers] = self._build(numbers, near, cropped)
+        return self._regions[numbers]
 
     def within(self, outer: Region, value: SSAValue) -> Region:
         """What ``outer`` computes for ``value``."""
-        return self._build([value], outer.members, outer.cropped, outer.loads)
+        return self._build((self._number[value],), outer.places, outer.cropped)
 
-    def _near(self, roots: Sequence[SSAValue]) -> tuple[set[Operation], bool]:
-        heap: list[int] = []
-        near, seen, left = set[Operation](), set[SSAValue](), HORIZON
-
-        def push(value: SSAValue) -> None:
-            inside = fusible(value.owner) and (value not in self.cuts or value in roots)
-            if inside and value not in seen:
-                seen.add(value)
-                heappush(heap, -self.at(value))
-
-        for root in roots:
-            push(root)
+    def _near(self, roots: Sequence[int]) -> tuple[set[int], bool]:
+        heap = [-r for r in set(roots)]
+        heapify(heap)
+        near, left = set[int](), HORIZON
         while heap and left:
-            near.add(op := self.order[-heappop(heap)])
-            left -= not isinstance(op, VIEWS | ConstantOp)
-            for v in op.operands:
-                push(v)
-        return near, bool(heap)
+            if (k := -heappop(heap)) not in near:
+                near.add(k)
+                left -= not isinstance(self.ops[k], VIEWS | ConstantOp)
+                for v in self._reads[k]:
+                    if v >= 0 and v not in near and (v not in self._cut or v in roots):
+                        heappush(heap, -v)
+        return near, any(-k not in near for k in heap)
 
-    def _build(
-        self,
-        roots: Sequence[SSAValue],
-        near: frozenset[Operation] | set[Operation],
-        cropped: bool,
-        loads: frozenset[SSAValue] = frozenset(),
-    ) -> Region:
-        ops: set[Operation] = set()
-        leaves: dict[SSAValue, None] = {}
+    def _build(self, roots: Sequence[int], near: frozenset[int] | set[int], cropped: bool) -> Region:
+        places: set[int] = set()
+        leaves: dict[int, None] = {}
         stack = list(roots)[::-1]
         while stack:
-            value = stack.pop()
-            if value.owner not in near or value in loads or (value in self.cuts and value not in roots):
-                leaves[value] = None
-            elif value.owner not in ops:
-                assert isinstance(value.owner, Operation)
-                ops.add(value.owner)
-                stack.extend(reversed(value.owner.operands))
-        ordered = sorted(ops, key=self.position.__getitem__)
-        return Region(roots, ordered, list(leaves), cropped, [self._kind(op) for op in ordered])
+            k = stack.pop()
+            if k not in near or (k in self._cut and k not in roots):
+                leaves[k] = None
+            elif k not in places:
+                places.add(k)
+                stack += self._reads[k][::-1]
+        order = sorted(places)
+        ops, loads = [self.ops[k] for k in order], [self.values[k] for k in leaves]
+        number = {k: n for n, k in enumerate([*leaves, *order])}
+        rows = tuple((self._kind(k), *(number[v] for v in self._reads[k])) for k in order)
+        shape = (tuple(v.type for v in loads), rows, tuple(number[r] for r in roots), cropped)
+        return Region([self.values[r] for r in roots], ops, loads, cropped, frozenset(places), shape)
 
-    def _kind(self, op: Operation) -> int:
-        if op not in self._kinds:
+    def _kind(self, k: int) -> int:
+        """What an op is, apart from its operands."""
+        if k not in self._what:
+            op = self.ops[k]
             what = (op.name, *sorted(op.properties.items()), *op.result_types)
-            self._kinds[op] = self._numbers.setdefault(what, len(self._numbers))
-        return self._kinds[op]
+            self._what[k] = self._whats.setdefault(what, len(self._whats))
+        return self._what[k]
 
     @cached_property
     def _above(self) -> dict[Operation, int]:
         """For each op, those that it is computed from and itself, as bits."""
         found: dict[Operation, int] = {}
-        for op, k in self.position.items():
+        for k, op in enumerate(self.ops):
             bits = 1 << k
             for owner in (v.owner for v in op.operands):
                 bits |= found.get(owner, 0) if isinstance(owner, Operation) else 0

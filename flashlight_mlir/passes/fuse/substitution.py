@@ -152,6 +152,8 @@ class Substitution:
             return self.once((source, index, mask), lambda: LoadOp(source, index, self.sequence, mask))
         op = value.owner
         match op:
+            case PointwiseOp():
+                return self._pointwise(op, index, mask)
             case ConstantOp():
                 return self.once(op.value, op.clone)
             case T.ReshapeOp():
@@ -179,8 +181,6 @@ class Substitution:
                 return self._reduce(op, index, mask)
             case T.ContractOp():
                 return self._contract(op, index, mask)
-            case PointwiseOp():
-                return self._pointwise(op, index, mask)
             case _:
                 raise ValueError(f"{op.name if isinstance(op, Operation) else value} has no loop form")
 
@@ -198,7 +198,7 @@ class Substitution:
         return value if element_of(value.type) == element else self.pointwise("cast", value, to=element)
 
     def _pointwise(self, op: PointwiseOp, index: Index, mask: SSAValue | None) -> SSAValue:
-        args = [self.at(a, index if isinstance(a.type, T.TensorType) else (), mask) for a in op.args]
+        args = [self.at(a, index if isinstance(a.type, T.TensorType) else (), mask) for a in op.operands]
         element = element_of(op.result.type)
         if kind(op) == "cast":
             return self._cast(args[0], element)
