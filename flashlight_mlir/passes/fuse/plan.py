@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
@@ -25,31 +24,32 @@ class Plan:
 
 def plan(block: Block) -> Plan:
     """Decide, from the function's end to its start."""
-    wanted = [peel(v) for op in reversed(list(block.ops)) if not fusible(op) for v in op.operands]
-    wanted = [v for v in dict.fromkeys(wanted) if fusible(v.owner) and isinstance(v.type, T.TensorType)]
-    planner = Planner(Regions(block))
-    while (kernels := planner.decide(wanted)) is None:
+    planner = Planner(block)
+    while (kernels := planner.decide()) is None:
         pass
-    for root in dict.fromkeys([*wanted, *planner.regions.cuts]):
-        if not planner.regions.region([root]).worthy:
+    planner.forget(kernels)
+    regions, remarks = planner.regions, list(planner.remarks.values())
+    for root in dict.fromkeys([*planner.wanted, *regions.cuts]):
+        if not regions.region([root]).worthy:
             text = "left to torch: no reduction besides a plain contraction, so nothing to fuse"
-            planner.remarks.append(Remark("form-kernels", text, location_of(root.owner), None, True))
-    at = planner.regions.at
-    regions = [planner.regions.region(sorted(k, key=at)) for k in reversed(kernels)]
-    return Plan(regions, planner.remarks)
+            remarks.append(Remark("form-kernels", text, location_of(root.owner), None, True))
+    return Plan([regions.region(sorted(k, key=regions.at)) for k in reversed(kernels)], remarks)
 
 
 class Planner:
-    def __init__(self, regions: Regions):
-        self.regions = regions
-        self.remarks: list[Remark] = []
-        self.cuts = Cuts(regions)
-        self.sharing = Sharing(regions)
+    def __init__(self, block: Block):
+        wanted = [peel(v) for op in reversed(list(block.ops)) if not fusible(op) for v in op.operands]
+        self.wanted = [v for v in dict.fromkeys(wanted) if fusible(v.owner) and isinstance(v.type, T.TensorType)]
+        """What the function returns or hands to torch."""
+        self.regions = Regions(block)
+        self.remarks: dict[SSAValue, Remark] = {}
+        self.cuts = Cuts(self.regions)
+        self.sharing = Sharing(self.regions)
 
-    def decide(self, wanted: Iterable[SSAValue]) -> list[list[SSAValue]] | None:
+    def decide(self) -> list[list[SSAValue]] | None:
         """The roots of each kernel, last first; None if a value was cut that a kernel already had, so that all is to be decided again."""
         at, region = self.regions.at, self.regions.region
-        roots = {-at(v): v for v in (*wanted, *self.regions.cuts)}
+        roots = {-at(v): v for v in (*self.wanted, *self.regions.cuts)}
         queue = sorted(roots)
         kernels: list[list[SSAValue]] = []
         while queue:
@@ -57,14 +57,13 @@ class Planner:
             root = roots[heappop(queue)]
             if not region([root]).worthy:
                 continue
-            found = self.cuts.choose(root)
+            found = self.torn(region([root])) or self.cuts.choose(root)
             home = None if found else next((k for k in kernels if self.sharing.share(k, root)), None)
             if home is not None:
                 home.append(root)
                 continue
             if found := found or self.cuts.choose(root, elsewhere):
-                value, remark = found
-                self.remarks.append(remark)
+                value, self.remarks[value] = found
                 self.regions.cut(value)
                 if at(value) in elsewhere:
                     return None
@@ -77,3 +76,24 @@ class Planner:
                 return None
             kernels.append([root])
         return kernels
+
+    def torn(self, region: Region) -> tuple[SSAValue, Remark] | None:
+        """What torch reads, where the kernel also reads what torch made of it: computed twice, the two could be rounded apart."""
+        for value in self.wanted:
+            inside = self.regions.at(value) in region.places and value not in region.roots
+            if inside and any(self.regions.reaches(leaf, value) for leaf in region.leaves):
+                text = "a value is stored once for torch and for the kernel, which compares it with what torch makes of it"
+                return value, Remark("form-kernels", text, location_of(value.owner))
+        return None
+
+    def forget(self, kernels: list[list[SSAValue]]) -> None:
+        """Store nothing that only its own kernel reads."""
+        region = self.regions.region
+        alone = [r for r in (*self.wanted, *self.regions.cuts) if not any(r in k for k in kernels)]
+        loads = [region(k).loads for k in (*kernels, *([r] for r in alone))]
+        for n, kernel in enumerate(kernels):
+            for root in [r for r in kernel if r not in self.wanted]:
+                if not any(root in other for k, other in enumerate(loads) if k != n):
+                    kernel.remove(root)
+                    self.regions.join(root)
+                    self.remarks.pop(root, None)

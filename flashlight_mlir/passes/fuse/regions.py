@@ -115,6 +115,12 @@ class Regions:
         self._cut.add(at := self.at(value))
         self._regions = {roots: r for roots, r in self._regions.items() if at not in r.places}
 
+    def join(self, value: SSAValue) -> None:
+        """Undo a cut."""
+        self.cuts.pop(value, None)
+        self._cut.discard(self.at(value))
+        self._regions.clear()
+
     def region(self, roots: Sequence[SSAValue]) -> Region:
         """The region of ``roots``, the ops nearest to them first, up to the horizon."""
         numbers = tuple(self._number[r] for r in roots)
