@@ -218,6 +218,6 @@ class Program:
         return self._imported.pack(outputs)
 
     def __str__(self) -> str:
-        return summary(self)
+        return summary(self.name, self.target, self.kernels, self.intermediates, self.remarks)
 
     __repr__ = __str__

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING
 
 import torch
 from xdsl.dialects import arith, func
 from xdsl.ir import Operation, SSAValue
 
-from flashlight_mlir.diagnostics import render
+from flashlight_mlir.diagnostics import Remark, render
 from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.interpreters.frame import value_of
 from flashlight_mlir.interpreters.pointwise import dtype_of
-
-if TYPE_CHECKING:
-    from flashlight_mlir.compiler import Program
 
 VIEWS = (tx.BroadcastOp, tx.ReshapeOp, tx.SliceOp, tx.TransposeOp)
 
@@ -76,17 +72,17 @@ def stored_bytes(function: func.FuncOp, sizes: Mapping[str, int]) -> int:
     return sum(prod(int(value_of(e, sizes)) for e in t.shape) * dtype_of(t.element_type, native=True).itemsize for t in types)
 
 
-def summary(p: Program) -> str:
+def summary(name: str, target: str, kernels: Sequence[Kernel], between: Sequence[Intermediate], remarks: Sequence[Remark]) -> str:
     """A page that a person reads: what became of the function, kernel by kernel."""
-    n = len(p.kernels)
-    lines = [f"{p.name}: {n} kernel{'s' * (n != 1)} for {p.target}"]
-    for kernel in p.kernels:
+    n = len(kernels)
+    lines = [f"{name}: {n} kernel{'s' * (n != 1)} for {target}"]
+    for kernel in kernels:
         lines.append(f"\n  @{kernel.name}  ({len(kernel.source.splitlines())} lines of Triton)")
         width = max(map(len, kernel.dims), default=0)
         lines += [f"    {dim:{width}}  {how}" for dim, how in kernel.dims.items()]
-    lines.append("\n  stored between kernels: " + ("nothing" if not p.intermediates else ""))
-    lines += [f"    {i}" for i in p.intermediates]
-    if p.remarks:
+    lines.append("\n  stored between kernels: " + ("nothing" if not between else ""))
+    lines += [f"    {i}" for i in between]
+    if remarks:
         lines.append("\n  remarks")
-        lines += [f"    {render(r)}" for r in p.remarks]
+        lines += [f"    {render(r)}" for r in remarks]
     return "\n".join(lines)

@@ -8,8 +8,9 @@ import pytest
 import torch
 from tiled import attention
 
+from flashlight_mlir.backend.source import KernelSource
 from flashlight_mlir.backend.spelling import SPELLING, literal
-from flashlight_mlir.backend.triton import KernelSource, kernels
+from flashlight_mlir.backend.triton import kernels
 from flashlight_mlir.backend.whitelist import NotAllowed, check
 from flashlight_mlir.diagnostics import collect
 from flashlight_mlir.dialects.pointwise import ROWS

@@ -137,3 +137,27 @@ def test_every_pass_file_is_a_pass() -> None:
 
 def test_every_pass_is_in_a_pipeline() -> None:
     assert set(ALL) <= {p for name in PIPELINES for p in flatten(name)}
+
+
+def graph() -> dict[str, set[str]]:
+    """Module -> the modules of the package that it imports, anywhere in the file."""
+    paths = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in SOURCES}
+    found: dict[str, set[str]] = {}
+    for name, path in paths.items():
+        deps: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                deps |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                deps |= {m if (m := f"{node.module}.{a.name}") in paths else str(node.module) for a in node.names}
+        found[name] = deps & paths.keys()
+    return found
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    left = graph()
+    while ready := [name for name, deps in left.items() if not deps & left.keys()]:
+        for name in ready:
+            del left[name]
+    on_cycles = {n: sorted(d & left.keys()) for n, d in left.items() if any(n in e for e in left.values())}
+    assert not on_cycles

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from flashlight_mlir.backend.triton import KernelSource, kernels
+from flashlight_mlir.backend.source import KernelSource
+from flashlight_mlir.backend.triton import kernels
 from flashlight_mlir.diagnostics import collect
 from flashlight_mlir.driver import parse, run_passes
 from flashlight_mlir.interpreters import evaluate

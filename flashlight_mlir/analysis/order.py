@@ -11,12 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import ceil, floor
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from flashlight_mlir.analysis.terms import Term
 
-if TYPE_CHECKING:
-    from flashlight_mlir.analysis.separate import Context
+
+class Context(Protocol):
+    """The reduction that terms are ordered for: what of them is known before its loop, in it, and as a unit."""
+
+    def free(self, t: Term) -> bool: ...
+
+    def blind(self, t: Term) -> bool: ...
+
+    def unit(self, t: Term) -> tuple[Term, Term] | None: ...
+
 
 STRICT = False
 """A row that does not lower the order is an error, and not just not applied (the tests set this)."""

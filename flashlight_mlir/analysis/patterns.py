@@ -11,14 +11,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb, log
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from xdsl.dialects.builtin import f32
 
 from flashlight_mlir.analysis.terms import Pool, Term
 
-if TYPE_CHECKING:
-    from flashlight_mlir.analysis.separate import Context
+
+class Context(Protocol):
+    """The reduction that a law is used in: its dims, and what holds of a term in it."""
+
+    pool: Pool
+    over: tuple[str, ...]
+
+    def holds(self, condition: str, t: Term) -> bool: ...
+
 
 REDUCTIONS = ("sum", "max", "min")
 Bindings = dict[str, Term]

@@ -17,8 +17,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, SSAValue
 
+from flashlight_mlir.backend.source import Tensor, prelude
 from flashlight_mlir.backend.spelling import SHORT, SPELLING, dtype, literal
-from flashlight_mlir.backend.triton import Tensor, prelude
 from flashlight_mlir.dialects import block as blk
 from flashlight_mlir.dialects.pointwise import PointwiseOp
 from flashlight_mlir.dialects.syntax import element_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flashlight_mlir.backend.triton import KernelSource, Tensor
+from flashlight_mlir.backend.source import KernelSource, Tensor
 from flashlight_mlir.expr import Atom, Call, Expr, Name
 
 FORMAT = 1

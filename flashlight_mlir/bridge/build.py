@@ -8,7 +8,8 @@ from typing import Any
 
 from xdsl.dialects.builtin import ModuleOp
 
-from flashlight_mlir.backend.triton import KernelSource, print_kernel
+from flashlight_mlir.backend.source import KernelSource
+from flashlight_mlir.backend.triton import print_kernel
 from flashlight_mlir.bridge.regions import Region
 from flashlight_mlir.bridge.savings import Savings, sizes_of
 from flashlight_mlir.compiler import dims_of_kernel, inline_group

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from flashlight_mlir.backend.triton import KernelSource
+from flashlight_mlir.backend.source import KernelSource
 
 POINTERS = {"int1": "i1", "float16": "fp16", "bfloat16": "bf16", "float32": "fp32", "float64": "fp64"}
 
@@ -142,7 +142,7 @@ def _plain(kernel: KernelSource) -> dict[str, Any]:
 
 
 def _rebuilt(plain: dict[str, Any]) -> KernelSource:
-    from flashlight_mlir.backend.triton import Tensor
+    from flashlight_mlir.backend.source import Tensor
     from flashlight_mlir.expr import Expr
 
     for side in ("inputs", "outputs"):

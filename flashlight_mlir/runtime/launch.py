@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from flashlight_mlir.backend.triton import KernelSource, Tensor
+from flashlight_mlir.backend.source import KernelSource, Tensor
 from flashlight_mlir.expr import Atom, Expr, Name
 
 LIMIT = 2**26

@@ -24,6 +24,7 @@ from xdsl.utils.exceptions import VerifyException
 from flashlight_mlir.dialects.expr import ExprAttr, exprs, parse_expr
 from flashlight_mlir.dialects.loop.schedule import Schedule, ScheduleAttr, parse_schedule, schedule_text
 from flashlight_mlir.dialects.loop.types import parse_dim
+from flashlight_mlir.dialects.loop.verify import verify_kernel
 from flashlight_mlir.dialects.tensor_ext import TensorType, parse_bindings, print_bindings
 from flashlight_mlir.expr import Expr
 
@@ -111,9 +112,8 @@ class KernelOp(IRDLOperation):
         printer.print_list(self.outputs.types, printer.print_attribute)
 
     def verify_(self) -> None:
-        from flashlight_mlir.dialects.loop.verify import verify_kernel  # the body's ops are defined on top of this file
-
-        verify_kernel(self)
+        plans = [p.dim for p in self.schedule.data.plans] if self.schedule else None
+        verify_kernel(self.block, self.dims, self.inputs.types, self.outputs.types, plans)
 
 
 def kernel_of(op: Operation) -> KernelOp:

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from xdsl.ir import Operation
+from collections.abc import Mapping, Sequence
+
+from xdsl.ir import Attribute, Block, Operation
 from xdsl.utils.exceptions import VerifyException
 
 from flashlight_mlir.dialects.expr import is_dim
 from flashlight_mlir.dialects.loop.fold import FoldOp
-from flashlight_mlir.dialects.loop.kernel import KernelOp
 from flashlight_mlir.dialects.loop.memory import LoadOp, StoreOp
 from flashlight_mlir.dialects.loop.types import dims_of
 from flashlight_mlir.dialects.tensor_ext import TensorType
 from flashlight_mlir.expr import Expr
 
 
-def verify_kernel(kernel: KernelOp) -> None:
-    _verify_interface(kernel)
-    order = {d: k for k, d in enumerate(kernel.dims)}
+def verify_kernel(
+    block: Block,
+    dims: Mapping[str, Expr],
+    inputs: Sequence[Attribute],
+    outputs: Sequence[Attribute],
+    planned: Sequence[str] | None,
+) -> None:
+    """``planned``: the dims of its schedule."""
+    _verify_interface(block, dims, inputs, planned)
+    order = {d: k for k, d in enumerate(dims)}
     stored: list[int] = []
-    for op in kernel.body.walk():
+    for op in block.walk():
         for result in [*op.results, *(a for r in op.regions for a in r.block.args)]:
-            dims = dims_of(result.type)
-            if unknown := [d for d in dims if d not in order]:
+            over = dims_of(result.type)
+            if unknown := [d for d in over if d not in order]:
                 raise VerifyException(f"{op.name} is over {', '.join(unknown)}, no dim of the kernel")
-            if [order[d] for d in dims] != sorted(order[d] for d in dims):
+            if [order[d] for d in over] != sorted(order[d] for d in over):
                 raise VerifyException(f"{op.name}: {result.type} has its dims in another order than the kernel")
         _verify_closed(op)
         if isinstance(op, FoldOp):
@@ -33,22 +41,22 @@ def verify_kernel(kernel: KernelOp) -> None:
         if isinstance(op, LoadOp | StoreOp):
             _verify_names(op, order)
         if isinstance(op, StoreOp):
-            _verify_store(op, kernel)
+            _verify_store(op, outputs)
             if not _chained(op):
                 stored.append(op.number.value.data)
-    if sorted(stored) != list(range(len(kernel.outputs))):
-        raise VerifyException(f"each of the {len(kernel.outputs)} results is stored once; stored: {sorted(stored)}")
+    if sorted(stored) != list(range(len(outputs))):
+        raise VerifyException(f"each of the {len(outputs)} results is stored once; stored: {sorted(stored)}")
 
 
-def _verify_interface(kernel: KernelOp) -> None:
-    if kernel.block.arg_types != kernel.inputs.types:
+def _verify_interface(block: Block, dims: Mapping[str, Expr], inputs: Sequence[Attribute], planned: Sequence[str] | None) -> None:
+    if list(block.arg_types) != list(inputs):
         raise VerifyException("a kernel's arguments have the types of its inputs")
-    for dim, extent in kernel.dims.items():
+    for dim, extent in dims.items():
         if not is_dim(dim) or any(not n[0].isupper() for n in extent.names):
             raise VerifyException(f"the extent of {dim} is an expression over size symbols, got {extent}")
         if extent.constant is not None and not 1 <= extent.constant < 2**31:
             raise VerifyException(f"the extent of {dim} is between 1 and 2**31 - 1, got {extent}")
-    if kernel.schedule and [p.dim for p in kernel.schedule.data.plans] != list(kernel.dims):
+    if planned is not None and list(planned) != list(dims):
         raise VerifyException("the schedule lists the kernel's dims in order")
 
 
@@ -70,11 +78,11 @@ def _verify_names(op: LoadOp | StoreOp, order: dict[str, int]) -> None:
         raise VerifyException(f"{op.name} indexes by {', '.join(unknown)}, no dim of the kernel")
 
 
-def _verify_store(op: StoreOp, kernel: KernelOp) -> None:
+def _verify_store(op: StoreOp, outputs: Sequence[Attribute]) -> None:
     number = op.number.value.data
-    if number >= len(kernel.outputs):
-        raise VerifyException(f"loop.store writes result {number} of {len(kernel.outputs)}")
-    type = kernel.outputs[number].type
+    if number >= len(outputs):
+        raise VerifyException(f"loop.store writes result {number} of {len(outputs)}")
+    type = outputs[number]
     assert isinstance(type, TensorType)
     if len(op.index) != len(type.shape):
         raise VerifyException(f"loop.store wants {len(type.shape)} indices, got {len(op.index)}")
