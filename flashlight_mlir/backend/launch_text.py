@@ -5,7 +5,7 @@ Names are numbers, as in the kernel: tensors ``p0``, … (inputs, then results),
 
 from __future__ import annotations
 
-from flashlight_mlir.backend.triton import KernelSource, Tensor
+from flashlight_mlir.backend.source import KernelSource, Tensor
 from flashlight_mlir.expr import Atom, Expr, Name
 
 DTYPES = {
