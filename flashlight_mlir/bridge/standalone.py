@@ -17,8 +17,8 @@ import torch
 from torch.fx import GraphModule, Node
 
 from flashlight_mlir.backend.launch_text import launch_text
-from flashlight_mlir.backend.text import from_text
 from flashlight_mlir.backend.source import HEADER
+from flashlight_mlir.backend.text import from_text
 from flashlight_mlir.backend.triton import joined
 from flashlight_mlir.bridge.build import Built
 from flashlight_mlir.bridge.fx_text import lines_of, literal
