@@ -7,6 +7,7 @@ them (``o0`` is the first result's number, its pointer ``p<n>``); then sizes ``z
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -94,5 +95,5 @@ def joined(sources: Sequence[KernelSource]) -> str:
     for k in sources:
         body = k.source[k.source.index("\n\n@triton.jit\ndef kernel_") :]
         bodies.append(body)
-        used |= {n.id for n in ast.walk(ast.parse(body)) if isinstance(n, ast.Name)} & prelude().keys()
+        used |= set(re.findall(r"(?<![\w.])[a-z]\w*", body)) & prelude().keys()
     return HEADER + helpers(used) + "".join(bodies)
