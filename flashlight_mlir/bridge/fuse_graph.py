@@ -41,7 +41,14 @@ def fuse_graph(graph: Graph, options: Options, any_device: bool = False) -> Repo
         if device.type != "cuda" and not any_device:
             report.refusals.append(Refusal("the graph", None, f"its tensors are on {device}", "move them to a GPU"))
             continue
-        _fuse_device(graph, device, options, report)
+        try:
+            _fuse_device(graph, device, options, report)
+        except Exception as error:
+            if options.strict:
+                raise
+            report.refusals.append(Refusal("the graph", None, f"{type(error).__name__}: {error}", "please report it"))
+            log.warning("%s", report.refusals[-1])
+            log.debug("the error", exc_info=True)
     if report.regions:
         stable_topological_sort(graph)
         graph.eliminate_dead_code()

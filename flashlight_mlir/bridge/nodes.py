@@ -85,9 +85,20 @@ def kind(node: Node) -> Kind:
     return "reduction" if module == aten_reductions.__name__ else "cheap"
 
 
+def factors(node: Node) -> tuple[Node, Node]:
+    """The two that a contraction multiplies."""
+    first, second = node.args[:2] if is_convolution(node) else node.args[-2:]
+    assert isinstance(first, Node) and isinstance(second, Node)
+    return first, second
+
+
+def is_convolution(node: Node) -> bool:
+    return str(node.target) == "aten.convolution.default"
+
+
 def sides(node: Node) -> tuple[tuple[Node, int], tuple[Node, int], int]:
     """``((left, rows), (right, columns), length of the sum)`` of a contraction."""
-    left, right = (a for a in node.args[-2:] if isinstance(a, Node))
+    left, right = factors(node)
     a, b = left.meta["val"].shape, right.meta["val"].shape
     return (left, hint(a[-2]) if len(a) > 1 else 1), (right, hint(b[-1]) if len(b) > 1 else 1), hint(a[-1])
 
@@ -97,6 +108,10 @@ def is_vendors(node: Node, computed: set[Node]) -> str | None:
 
     ``computed``: nodes that depend on a reduction or contraction of the region at hand.
     """
+    if is_convolution(node):
+        x, weights = factors(node)
+        small = all(n == 1 for n in weights.meta["val"].shape[2:]) and hint(weights.meta["val"].shape[1]) <= WHOLE
+        return None if x in computed and small else "a convolution: a vendor's library has it"
     (left, rows), (right, columns), length = sides(node)
     if any(_merges_rows(side) for side in (left, right)):
         return "a product of all batches with one matrix: a vendor's library has it"

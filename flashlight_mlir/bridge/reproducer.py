@@ -15,7 +15,7 @@ def reproducer(region: Region, target: str) -> str | None:
         module = import_nodes(region.nodes, region.inputs, region.constants, region.outputs).module
         handle, path = tempfile.mkstemp(prefix="flashlight-", suffix=".mlir")
         with os.fdopen(handle, "w") as file:
-            file.write(f"// RUN: flashlight-opt --pass-pipeline=fuse,tile{{machine={target}}},lower %s\n{module}\n")
+            file.write(f"// RUN: flashlight-opt --pass-pipeline=fuse,tile{{machine={target}}},lower %s\n{module!s}\n")
         return path
     except Exception:  # the report of a failure must not fail
         return None

@@ -8,7 +8,7 @@ import torch
 from torch.fx import Node
 
 from flashlight_mlir.analysis.cost import WHOLE
-from flashlight_mlir.bridge.nodes import hint, kind
+from flashlight_mlir.bridge.nodes import factors, hint, is_convolution, kind
 from flashlight_mlir.bridge.regions import Region
 
 
@@ -17,8 +17,8 @@ def specialize(region: Region) -> None:
     members = set(region.members)
     computed: set[Node] = set()
     for node in region.nodes:
-        if node in members and kind(node) == "contraction":
-            left, right = (a for a in node.args[-2:] if isinstance(a, Node))
+        if node in members and kind(node) == "contraction" and not is_convolution(node):  # a convolution's channels are fixed
+            left, right = factors(node)
             a, b = left.meta["val"], right.meta["val"]
             match left in computed, right in computed:
                 case False, False:

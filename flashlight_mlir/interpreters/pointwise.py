@@ -121,7 +121,7 @@ def as_tensor(value: Any, like: Iterable[Any], frame: Frame) -> torch.Tensor:
     met = next((v.dtype for v in like if isinstance(v, torch.Tensor)), None)
     own = torch.float64 if isinstance(value, float) else torch.int64
     wide = met is None or met == torch.bool or (met.is_floating_point and frame.native)  # torch keeps its scalars wide
-    return torch.tensor(value, dtype=own if wide else met, device=frame.device)
+    return torch.full((), value, dtype=own if wide else met, device=frame.device)
 
 
 def number_or_tensor(value: torch.Tensor, type: Attribute) -> Any:
