@@ -88,7 +88,8 @@ def kind(node: Node) -> Kind:
 def factors(node: Node) -> tuple[Node, Node]:
     """The two that a contraction multiplies."""
     first, second = node.args[:2] if is_convolution(node) else node.args[-2:]
-    assert isinstance(first, Node) and isinstance(second, Node)
+    assert isinstance(first, Node)
+    assert isinstance(second, Node)
     return first, second
 
 
