@@ -5,8 +5,7 @@ A region is closed: no path leaves it and comes back. It may be too large: what 
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -84,23 +83,15 @@ def _inside(members: set[Node], chains: Chains) -> set[Node]:
 
 def _region(members: set[Node], computed: set[Node], inside: set[Node], order: dict[Node, int]) -> Region:
     nodes = tuple(sorted(inside, key=order.__getitem__))
-<<<<<<< HEAD
-    inputs = dict.fromkeys(a for n in nodes for a in n.all_input_nodes if a not in inside and is_tensor(a))
-    constants = {n: value for n in inputs if (value := constant(n)) is not None}
-    outputs = tuple(n for n in nodes if n in computed and any(u not in inside and not is_size(u) for u in n.users))
-    tensors = tuple(n for n in inputs if n not in constants)
-    return Region(nodes, tensors, constants, outputs, tuple(sorted(members, key=order.__getitem__)))
-=======
     constants = {n: value for n in _read(nodes, {}) if (value := constant(n)) is not None}
-    outputs = tuple(n for n in nodes if n in after and any(u not in inside and not is_size(u) for u in n.users))
+    outputs = tuple(n for n in nodes if n in computed and any(u not in inside and not is_size(u) for u in n.users))
     return Region(nodes, _read(nodes, constants), constants, outputs, tuple(sorted(members, key=order.__getitem__)))
 
 
-def _read(nodes: Sequence[Node], constants: Container[Node]) -> tuple[Node, ...]:
+def _read(nodes: Sequence[Node], constants: Iterable[Node]) -> tuple[Node, ...]:
     """The tensors from outside, in the order in which they are read."""
     inside = {*nodes, *constants}
     return tuple(dict.fromkeys(a for n in nodes for a in n.all_input_nodes if a not in inside and is_tensor(a)))
->>>>>>> 7594677 (bridge/regions: what two regions hold is computed by the first)
 
 
 def _computed(members: Iterable[Node], chains: Chains) -> set[Node]:
