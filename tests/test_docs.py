@@ -4,12 +4,14 @@ import importlib
 import inspect
 import io
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from programs import load, programs
+from torch._dynamo.backends import registry
 from xdsl.ir import Operation
 from xdsl.printer import Printer
 from xdsl.utils.arg_spec import ArgSpec
@@ -79,7 +81,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_readme_s_program_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    code, _ = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     path = tmp_path / "readme.py"
     path.write_text(code)
     load(path)
@@ -87,6 +89,24 @@ def test_the_readme_s_program_runs(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "causal: 1 kernel for sm_90" in out
     assert "loop.fold" in out
     assert "tl.dot" in out
+
+
+def test_the_readme_s_model_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the package is installed: the entry point that pyproject.toml declares is what torch knows as the backend."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["torch_dynamo_backends"]
+    if "flashlight" not in torch._dynamo.list_backends():
+        module, _, name = declared["flashlight"].partition(":")
+        monkeypatch.setitem(registry._BACKENDS, "flashlight", None)
+        monkeypatch.setitem(registry._COMPILER_FNS, "flashlight", getattr(importlib.import_module(module), name))
+    _, code = re.findall(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (expected,) = re.findall(r"^```text\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    (tmp_path / "model.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    load(Path("model.py"))
+    assert capsys.readouterr().out == expected
 
 
 def test_the_readme_s_ir_is_the_compiler_s() -> None:

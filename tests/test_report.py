@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from flashlight_mlir.bridge.explain import explain
-from flashlight_mlir.bridge.report import Refusal, RegionReport, Report
+from flashlight_mlir.bridge.findings import Refusal, RegionReport
+from flashlight_mlir.bridge.report import Report
 from flashlight_mlir.diagnostics import Remark
 from flashlight_mlir.program import Kernel
 

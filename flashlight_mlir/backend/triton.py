@@ -6,7 +6,6 @@ them (``o0`` is the first result's number, its pointer ``p<n>``); then sizes ``z
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

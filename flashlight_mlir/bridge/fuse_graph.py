@@ -12,13 +12,14 @@ from torch._inductor.pattern_matcher import stable_topological_sort
 from torch.fx import Graph, GraphModule, Node
 
 from flashlight_mlir.bridge.build import build
+from flashlight_mlir.bridge.findings import Refusal, RegionReport
 from flashlight_mlir.bridge.hints import BACKWARD, advice
 from flashlight_mlir.bridge.key import key_of
 from flashlight_mlir.bridge.nodes import tensors
 from flashlight_mlir.bridge.options import Options, target_at_hand
 from flashlight_mlir.bridge.pays import declines, left
 from flashlight_mlir.bridge.regions import Region, find_regions, hoist_sizes
-from flashlight_mlir.bridge.report import Refusal, RegionReport, Report
+from flashlight_mlir.bridge.report import Report
 from flashlight_mlir.bridge.reproducer import reproducer
 from flashlight_mlir.bridge.specialize import specialize
 from flashlight_mlir.bridge.splice import splice

@@ -19,7 +19,7 @@ import torch
 from torch._ops import OpOverload
 from torch.fx import Node
 
-from flashlight_mlir.bridge.report import short
+from flashlight_mlir.bridge.words import short
 from flashlight_mlir.diagnostics import one_line
 from flashlight_mlir.frontend.locations import user_frame
 
