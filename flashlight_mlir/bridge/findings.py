@@ -18,6 +18,8 @@ class Refusal:
     location: str | None
     reason: str
     hint: str | None = None
+    failed: bool = False
+    """By an error of ours, not by a rule."""
 
     def __str__(self) -> str:
         at = f"{self.location}: " if self.location else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,24 +11,21 @@ from torch._inductor.pattern_matcher import stable_topological_sort
 from torch.fx import Graph, GraphModule, Node
 
 from flashlight_mlir.bridge.build import build
+from flashlight_mlir.bridge.failures import Failures
 from flashlight_mlir.bridge.findings import Refusal, RegionReport
 from flashlight_mlir.bridge.hints import BACKWARD, advice
 from flashlight_mlir.bridge.key import key_of
 from flashlight_mlir.bridge.nodes import tensors
 from flashlight_mlir.bridge.options import Options, target_at_hand
 from flashlight_mlir.bridge.pays import declines, left
-from flashlight_mlir.bridge.regions import Region, find_regions, hoist_sizes
+from flashlight_mlir.bridge.regions import Region, find_regions, hoist_sizes, location
 from flashlight_mlir.bridge.report import Report
-from flashlight_mlir.bridge.reproducer import reproducer
 from flashlight_mlir.bridge.specialize import specialize
 from flashlight_mlir.bridge.splice import splice
 from flashlight_mlir.bridge.standalone import file_of
 from flashlight_mlir.bridge.trace import size_node, trace
-from flashlight_mlir.diagnostics import CompileError
 from flashlight_mlir.frontend.locations import user_frame
 from flashlight_mlir.program import Kernel
-
-log = logging.getLogger(__name__)
 
 
 def fuse_graph(graph: Graph, options: Options, any_device: bool = False) -> Report:
@@ -42,14 +38,7 @@ def fuse_graph(graph: Graph, options: Options, any_device: bool = False) -> Repo
         if device.type != "cuda" and not any_device:
             report.refusals.append(Refusal("the graph", None, f"its tensors are on {device}", "move them to a GPU"))
             continue
-        try:
-            _fuse_device(graph, device, options, report)
-        except Exception as error:
-            if options.strict:
-                raise
-            report.refusals.append(Refusal("the graph", None, f"{type(error).__name__}: {error}", "please report it"))
-            log.warning("%s", report.refusals[-1])
-            log.debug("the error", exc_info=True)
+        _fuse_device(graph, device, options, report)
     if report.regions:
         stable_topological_sort(graph)
         graph.eliminate_dead_code()
@@ -62,13 +51,18 @@ def _devices(graph: Graph) -> Iterable[torch.device]:
 
 
 def _fuse_device(graph: Graph, device: torch.device, options: Options, report: Report) -> None:
-    hoist_sizes(graph)
-    regions, chains = find_regions(graph, device)
     target = options.target or target_at_hand()
     known = Known(graph, target)
-    for border in chains.borders:
-        hint = advice(border.node, device)
-        report.refusals.append(Refusal(str(border.node.target), location(border.node), border.reason, hint))
+    failures = Failures(report, options.strict)
+    try:
+        hoist_sizes(graph)
+        regions, chains = find_regions(graph, device)
+        for border in chains.borders:
+            hint = advice(border.node, device)
+            report.refusals.append(Refusal(str(border.node.target), location(border.node), border.reason, hint))
+    except Exception as error:
+        failures.add(error, None, target)
+        return
     if not regions and not chains.borders:
         report.refusals.append(Refusal("the graph", None, "no contraction or reduction follows another"))
     for found in regions:
@@ -76,17 +70,7 @@ def _fuse_device(graph: Graph, device: torch.device, options: Options, report: R
         try:
             _fuse_region(region, known, report)
         except Exception as error:  # whatever fails in our part is left to Inductor
-            path = reproducer(region, target)
-            reason = f"{type(error).__name__}: {error}" if not isinstance(error, CompileError) else error.message
-            place = error.location if isinstance(error, CompileError) else None
-            last = region.members[-1]
-            hint = f"the reproducer is {path}" if path else None
-            refusal = Refusal(str(last.target), place or location(last), reason, hint)
-            report.refusals.append(refusal)
-            log.warning("%s", refusal)
-            log.debug("the error", exc_info=True)
-            if options.strict:
-                raise RuntimeError(str(refusal)) from error
+            failures.add(error, region, target)
 
 
 @dataclass
@@ -109,9 +93,11 @@ class Known:
 
     graph: Graph
     target: str
-    done: dict[str, Done] = field(default_factory=dict[str, Done])
+    done: dict[str, Done | Exception] = field(default_factory=dict[str, "Done | Exception"])
     reasons: dict[str, str | None] = field(default_factory=dict[str, str | None])
     replaced: dict[Node, Node] = field(default_factory=dict[Node, Node])
+    settled: set[Node] = field(default_factory=set[Node])
+    """What the regions that are done depend on."""
 
     def left(self, region: Region) -> str | None:
         key = key_of(region)
@@ -122,8 +108,13 @@ class Known:
     def compiled(self, region: Region) -> Done:
         key = key_of(region)
         if key not in self.done:
-            self.done[key] = _compile(self.graph, region, self.target)
-        return self.done[key]
+            try:
+                self.done[key] = _compile(self.graph, region, self.target)
+            except Exception as error:  # regions of this structure fail alike
+                self.done[key] = error
+        if isinstance(found := self.done[key], Exception):
+            raise found
+        return found
 
 
 def _fuse_region(region: Region, known: Known, report: Report) -> None:
@@ -137,7 +128,7 @@ def _fuse_region(region: Region, known: Known, report: Report) -> None:
         for reason in found.declined or ("fuse found nothing to fuse",):
             report.refusals.append(Refusal(str(last.target), location(last), reason))
         return
-    known.replaced |= splice(known.graph, region, found.traced, found.sizes(known.graph))
+    known.replaced |= splice(known.graph, region, found.traced, found.sizes(known.graph), known.settled)
     found.entry.copies += 1
     if found.entry not in report.regions:
         report.regions.append(found.entry)
@@ -151,11 +142,6 @@ def _compile(graph: Graph, region: Region, target: str) -> Done:
     text = file_of(region, built, traced, list(found.values())) if traced else ""
     entry = RegionReport(lines_of(region), kernels, built.bytes_saved, built.flops, built.ir, tuple(built.remarks), text)
     return Done(traced, tuple(dict.fromkeys(built.declined)), entry, [built.symbols[name] for name in found])
-
-
-def location(node: Node) -> str | None:
-    frame = user_frame(node.meta.get("stack_trace") or "")
-    return str(frame) if frame else None
 
 
 def lines_of(region: Region) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from torch._inductor.custom_graph_pass import CustomGraphPass
 from torch.fx import Graph
 
 from flashlight_mlir.bridge.artifacts import write_artifacts
+from flashlight_mlir.bridge.findings import Refusal
 from flashlight_mlir.bridge.fuse_graph import fuse_graph
 from flashlight_mlir.bridge.options import Options, target_at_hand
 from flashlight_mlir.bridge.report import Report
@@ -50,7 +51,7 @@ class FusePass(CustomGraphPass):
         except Exception as error:
             if self.options.strict:
                 raise
-            log.warning("the graph is left to Inductor: %s: %s", type(error).__name__, error)
+            report.refusals.append(Refusal("the graph", None, f"{type(error).__name__}: {error}", failed=True))
             log.debug("the error", exc_info=True)
         note(report)
         if self.then is not None:
@@ -58,8 +59,8 @@ class FusePass(CustomGraphPass):
 
     def uuid(self) -> Any:
         """Whatever changes our result: sources, versions, options, the GPU, torch's f32 precision."""
-        then = self.then.uuid() if self.then is not None else ""
-        if then is None:
+        then = "" if self.then is None else self.then.uuid() if isinstance(self.then, CustomGraphPass) else None
+        if then is None:  # a pass that does not say what it is: nothing is cached
             return None
         precision = torch.backends.cuda.matmul.fp32_precision
         target = self.options.target or target_at_hand()
@@ -79,7 +80,7 @@ class FusePass(CustomGraphPass):
 
 
 def note(report: Report) -> None:
-    """Count regions and refusals, and log each once."""
+    """Count regions and refusals, and log each once: a failure as a warning."""
     counters[COUNTERS]["regions"] += sum(r.copies for r in report.regions)
     counters[COUNTERS]["kernels"] += sum(len(r.kernels) * r.copies for r in report.regions)
     counters[COUNTERS]["refusals"] += len(report.refusals)
@@ -88,5 +89,5 @@ def note(report: Report) -> None:
         listener(report)
     for region in report.regions:
         log.info("fused: %s", region)
-    for refusal in report.refusals:
-        log.info("%s", refusal)
+    for refusal in dict.fromkeys(report.refusals):
+        log.log(logging.WARNING if refusal.failed else logging.INFO, "%s", refusal)

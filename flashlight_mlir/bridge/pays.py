@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.fx import Graph, GraphModule, Node
 
-from flashlight_mlir.bridge.nodes import kind
+from flashlight_mlir.bridge.nodes import hint, kind, tensors
 from flashlight_mlir.bridge.regions import Region
 from flashlight_mlir.dialects import tensor_ext as tx
 
@@ -17,6 +17,8 @@ def left(region: Region) -> str | None:
     """Why a region is not even compiled."""
     if not any(kind(n) == "contraction" for n in region.members):
         return "reductions without a contraction: Inductor fuses these as well"
+    if any(hint(size) == 0 for n in (*region.inputs, *region.nodes) for x in tensors(n) for size in x.shape):
+        return "it has an axis of length 0"
     return vendors_kernel(region)
 
 

@@ -17,6 +17,7 @@ from flashlight_mlir.bridge.nodes import constant, is_tensor
 from flashlight_mlir.bridge.prologue import prologues
 from flashlight_mlir.frontend.builder import Number
 from flashlight_mlir.frontend.handlers import VIEWS as RESHAPES
+from flashlight_mlir.frontend.locations import user_frame
 
 VIEWS = (*RESHAPES, "aten.expand.default")
 
@@ -70,6 +71,16 @@ def hoist_sizes(graph: Graph) -> None:
             graph.erase_node(node)
 
 
+def location(node: Node) -> str | None:
+    """The user's line that a node stands for."""
+    frame = user_frame(node.meta.get("stack_trace") or "")
+    return str(frame) if frame else None
+
+
+def is_view(node: Node) -> bool:
+    return getattr(node.target, "is_view", False)
+
+
 def is_size(node: Node) -> bool:
     return isinstance(node.meta.get("val"), torch.SymInt)
 
@@ -78,7 +89,10 @@ def _inside(members: set[Node], chains: Chains) -> set[Node]:
     """The chain with the ops between its members and those right after it."""
     after = _computed(members, chains)
     beyond = _with_descendants({u for n in after for u in n.users if u not in after and not is_size(u)})
-    return {n for n in after if n not in beyond}
+    inside = {n for n in after if n not in beyond}
+    while views := {n for n in inside if is_view(n) and not any(u in inside for u in n.users)}:
+        inside -= views  # Inductor keeps them views, so that results share memory as they do in eager
+    return inside
 
 
 def _region(members: set[Node], computed: set[Node], inside: set[Node], order: dict[Node, int]) -> Region:

@@ -15,6 +15,7 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, im
 
 from flashlight_mlir.backend.text import to_text
 from flashlight_mlir.bridge.build import Built
+from flashlight_mlir.bridge.nodes import hint
 from flashlight_mlir.bridge.op import KERNEL
 from flashlight_mlir.bridge.regions import Region, is_size
 from flashlight_mlir.dialects import tensor_ext as tx
@@ -58,6 +59,20 @@ def size_node(graph: Graph, symbol: Any) -> Node | None:
     return None
 
 
+def laid_out(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+    """``x`` with the order of strides of ``like``: the layout that the graph promises."""
+    if all(_formula(n) == "1" or _formula(a) == _formula(b) for n, a, b in zip(x.shape, x.stride(), like.stride(), strict=True)):
+        return x
+    order = sorted(range(like.dim()), key=lambda axis: hint(like.stride(axis)), reverse=True)
+    return x.permute(order).clone(memory_format=torch.contiguous_format).permute([order.index(axis) for axis in range(like.dim())])
+
+
+def _formula(size: Any) -> str:
+    """Compared as text, so that no guard comes of it."""
+    symbolic: Any = size
+    return str(symbolic.node.expr if isinstance(size, torch.SymInt) else size)
+
+
 def trace(built: Built, region: Region, symbols: Sequence[str], sizes: Sequence[Node]) -> GraphModule:
     """The host program on (sizes, then inputs), which stand in the graph's metadata as they stood in the region's."""
     fakes: list[Any] = [n.meta["val"] for n in region.inputs]
@@ -71,7 +86,8 @@ def trace(built: Built, region: Region, symbols: Sequence[str], sizes: Sequence[
 
     def host(*args: Any) -> list[torch.Tensor]:
         frame = SymbolicFrame(dict(zip(symbols, args, strict=False)), native=True, device=fakes[0].device)
-        return run(interpreter(built.module, frame, Calls(texts, frame)), func, args[len(sizes) :], native=True)
+        results = run(interpreter(built.module, frame, Calls(texts, frame)), func, args[len(sizes) :], native=True)
+        return [laid_out(x, n.meta["val"]) for x, n in zip(results, region.outputs, strict=True)]
 
     with fake_mode:
         traced: Any = make_fx(host, decomposition_table=select_decomp_table(), tracing_mode="real")(*values)

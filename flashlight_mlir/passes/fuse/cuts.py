@@ -91,7 +91,7 @@ def candidates(region: Region, regions: Regions) -> list[SSAValue]:
         if isinstance(op, SUMS) or (op in region.late and _read_twice(op)):
             found[op.results[0]] = None
         if isinstance(op, T.ContractOp):
-            found |= {core(v): None for v in (op.lhs, op.rhs)}
+            found |= {v: None for v in map(core, (op.lhs, op.rhs)) if isinstance(v.type, T.TensorType)}
     out: list[SSAValue] = []
     for value in found:
         if value.owner not in region.members or value in region.loads or _is_root(value, region):
