@@ -9,6 +9,7 @@ ALL: dict[str, str] = {
     "merge-dims": "flashlight_mlir.passes.fuse.merge_dims:MergeDimsPass",
     "raise-contractions": "flashlight_mlir.passes.fuse.raise_contractions:RaiseContractionsPass",
     "widen": "flashlight_mlir.passes.fuse.widen:WidenPass",
+    "fold-indices": "flashlight_mlir.passes.fuse.fold_indices:FoldIndicesPass",
     "narrow-indices": "flashlight_mlir.passes.fuse.narrow_indices:NarrowIndicesPass",
     "separate": "flashlight_mlir.passes.fuse.separate:SeparatePass",
     "fold": "flashlight_mlir.passes.fuse.fold:FoldPass",

@@ -12,6 +12,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "merge-dims",
         "raise-contractions",
         "widen",
+        "fold-indices",
         "narrow-indices",
         "canonicalize",
         "cse",

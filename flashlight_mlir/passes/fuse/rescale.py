@@ -69,7 +69,7 @@ class Rescale:
             return self._times(value, found[0], lifted * LOG2E)
         if isinstance(op, PointwiseOp) and kind(op) in ("max", "min"):
             return self._after(value, build(op.ROW.name, *map(self.of, op.args), order=self.order))
-        if isinstance(op, PointwiseOp) and kind(op) == "select":
+        if isinstance(op, PointwiseOp) and kind(op) == "select" and any(number(a) is not None for a in op.args[1:]):
             return self._after(value, build("select", op.args[0], *map(self.of, op.args[1:]), order=self.order))
         return self._times(value, value, LOG2E)
 
