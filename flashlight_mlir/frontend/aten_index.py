@@ -10,6 +10,7 @@ from xdsl.ir import SSAValue
 
 from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.expr import Expr
+from flashlight_mlir.frontend.aten_views import cut
 from flashlight_mlir.frontend.builder import ONE, Number, Value, broadcast_shape, defining, dtype_of, numel, shape_of
 from flashlight_mlir.frontend.handlers import Context, Unsupported, handles
 
@@ -25,6 +26,15 @@ def _nonnegative(x: SSAValue) -> bool:
             return False
 
 
+def _consecutive(at: SSAValue) -> Expr | None:
+    """The first of positions that count up by one."""
+    match defining(at):
+        case tx.IotaOp() if len(shape_of(at)) == 1:
+            return Expr.of(0)
+        case _:
+            return None
+
+
 def _wrapped(c: Context, at: SSAValue, size: Expr) -> SSAValue:
     """Negative positions count from the end."""
     if _nonnegative(at) or dtype_of(at) == torch.uint8:
@@ -33,6 +43,9 @@ def _wrapped(c: Context, at: SSAValue, size: Expr) -> SSAValue:
 
 
 def take(c: Context, x: SSAValue, axis: int, at: SSAValue) -> SSAValue:
+    """Consecutive positions are a slice."""
+    if (start := _consecutive(at)) is not None:
+        return cut(c, x, axis, start, 1, shape_of(at)[0])
     return c.b.emit(tx.TakeOp(x, axis, at))
 
 

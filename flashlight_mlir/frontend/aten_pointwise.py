@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from xdsl.ir import SSAValue
 
+from flashlight_mlir.dialects import tensor_ext as tx
+from flashlight_mlir.expr import Expr
 from flashlight_mlir.frontend.builder import Number, Value, dtype_of
 from flashlight_mlir.frontend.dtypes import wide
 from flashlight_mlir.frontend.handlers import HANDLERS, Context, Handler, common_dtype, handles, value
@@ -198,6 +200,21 @@ def tan(c: Context, x: Any) -> SSAValue:
 @handles("log10.default")
 def log10(c: Context, x: Any) -> SSAValue:
     return c.b.cast(c.b.pointwise("mul", c.b.pointwise("log2", _wide(c, x)), Number(math.log10(2))), c.dtype)
+
+
+@handles("glu.default")
+def glu(c: Context, x: Any, dim: int = -1) -> SSAValue:
+    x = c.b.tensor(x)
+    axis = dim % len(c.shape)
+    half = c.shape[axis]
+    left, right = (c.b.emit(tx.SliceOp(x, axis, start, 1, half)) for start in (Expr.of(0), half))
+    return c.b.pointwise("mul", left, c.b.cast(c.b.pointwise("sigmoid", c.b.cast(right, wide(c.dtype))), c.dtype))
+
+
+@handles("copy.default")
+def copy(c: Context, old: Any, new: Any, *_: Any) -> Value:
+    """What is copied takes the dtype and the shape of what it is copied to."""
+    return c.b.broadcast(c.b.tensor(value(new), c.dtype), c.shape)
 
 
 def _classify(row: str) -> Handler:

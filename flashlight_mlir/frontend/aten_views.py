@@ -161,6 +161,45 @@ def pad(c: Context, x: Value, amounts: Sequence[Any], fill: Any = 0) -> SSAValue
     return x if inside is None else c.b.pointwise("select", inside, x, value(fill))
 
 
+@handles("repeat.default")
+def repeat(c: Context, x: Value, repeats: Sequence[Any]) -> Value:
+    """Copies stand one after another: an axis of copies before each axis, merged with it."""
+    if isinstance(x, Number):
+        return c.number(x.value)
+    x = c.b.tensor(x)
+    counts = [Expr.of(n) for n in repeats]
+    own = (ONE,) * (len(counts) - len(shape_of(x))) + shape_of(x)
+    apart = tuple(n for size in own for n in (ONE, size))
+    spread = tuple(n for count, size in zip(counts, own, strict=True) for n in (count, size))
+    return c.b.reshape(c.b.broadcast(c.b.reshape(x, apart), spread), c.shape)
+
+
+@handles("slice_scatter.default")
+def slice_scatter(c: Context, x: Value, src: Value, dim: int = 0, start: Any = None, end: Any = None, step: int = 1) -> SSAValue:
+    """``x`` with ``src`` in the place of a slice: what stands before it, ``src``, and what stands behind."""
+    x, src = c.b.tensor(x, c.dtype), c.b.tensor(src, c.dtype)
+    axis = dim % len(c.shape)
+    if step != 1:
+        raise Unsupported
+    return _with(c, x, src, axis, _start(c.shape[axis], start))
+
+
+@handles("select_scatter.default")
+def select_scatter(c: Context, x: Value, src: Value, dim: int, index: Any) -> SSAValue:
+    x, src = c.b.tensor(x, c.dtype), c.b.tensor(src, c.dtype)
+    axis = dim % len(c.shape)
+    row = c.b.reshape(src, tuple(ONE if k == axis else n for k, n in enumerate(c.shape)))
+    return _with(c, x, row, axis, _start(c.shape[axis], index))
+
+
+def _with(c: Context, x: SSAValue, src: SSAValue, axis: int, start: Expr) -> SSAValue:
+    own, size = c.shape[axis], shape_of(src)[axis]
+    behind = own - start - size
+    parts = [cut(c, x, axis, Expr.of(0), 1, start), src, cut(c, x, axis, start + size, 1, behind)]
+    parts = [p for p in parts if shape_of(p)[axis] != Expr.of(0)]
+    return parts[0] if len(parts) == 1 else c.b.emit(tx.ConcatOp(parts, axis))
+
+
 @handles("flip.default", "prims.rev.default")
 def flip(c: Context, x: Value, dims: Sequence[int]) -> SSAValue:
     x = c.b.tensor(x)

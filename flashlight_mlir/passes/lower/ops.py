@@ -62,6 +62,8 @@ def lower_pointwise(em: Emitter, op: pointwise.PointwiseOp, values: Values) -> S
         return fused
     if compared := compare_indices(em, op):
         return compared
+    if {element_of(a.type) for a in args} == {IndexType(), i64}:  # an index that may be large has 64 bits
+        args = [a if element_of(a.type) == i64 else em.pointwise("cast", a, to=i64) for a in args]
     new = pointwise.build(name, *args, to=element_of(op.result.type))
     return em.once((name, *args, new.result.type), new)
 
