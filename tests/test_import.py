@@ -303,24 +303,6 @@ def test_what_has_no_spelling_is_called() -> None:
     assert sorted(calls(imported)) == ["aten.cumsum.default", "aten.sort.default"]
 
 
-def written(x: torch.Tensor) -> torch.Tensor:
-    y = x * 2
-    y[:, 1:3] = x[:, :2] + 1
-    y[:, -2:] = 0
-    y[..., 3] = x[..., 1]
-    y[0] = 1
-    return y
-
-
-def test_parts_that_are_written() -> None:
-    x = torch.randn(3, 6, 8)
-    check(written, x)
-    check(lambda x: x.repeat(2, 3, 1, 2), x)
-    check(lambda x: F.glu(x, 1), x)
-    check(lambda x: torch.ops.aten.copy(x, x[:1]), x)  # pyright: ignore
-    check(lambda x: written(x.mT).mT.clone(), x)
-
-
 def test_modules_and_structure() -> None:
     model = nn.Sequential(nn.Linear(6, 5), nn.LayerNorm(5)).double().float()
     imported = import_function(model, (X,))
