@@ -36,6 +36,7 @@ def test_the_demo_shows_every_level_and_runs() -> None:
     assert found
     assert float(found[1]) < 5e-3
     assert re.search(r"between kernels, ours\s+0 B", text)
+    assert re.search(r"through torch.compile\s+1 region fused into 1 kernel\n", text)
     assert re.search(r"never touched memory\s+[\d.]+ [KM]iB", text)
     assert time.perf_counter() - started < 60
 

@@ -13,7 +13,7 @@ PREFIX = "flashlight"
 
 def write_artifacts(report: Report) -> None:
     """Nothing is done unless ``TORCH_TRACE`` is set."""
-    artifact("report", str(report))
+    artifact("report", report)
     for k, region in enumerate(report.regions):
         for number, (stage, text) in enumerate(region.ir.items()):
             artifact(f"region_{k}_ir_{number}_{stage}", text)
@@ -22,5 +22,6 @@ def write_artifacts(report: Report) -> None:
         artifact(f"region_{k}_file", region.file)
 
 
-def artifact(name: str, text: str) -> None:
-    trace_structured_artifact(f"{PREFIX}_{name}", "string", partial(str, text))
+def artifact(name: str, value: object) -> None:
+    """Its text, if somebody reads the trace."""
+    trace_structured_artifact(f"{PREFIX}_{name}", "string", partial(str, value))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
-from flashlight_mlir.bridge.findings import Refusal
+from flashlight_mlir.bridge.findings import GRAPH, Refusal
 from flashlight_mlir.bridge.regions import Region, location
 from flashlight_mlir.bridge.report import Report
 from flashlight_mlir.bridge.reproducer import reproducer
@@ -28,7 +28,7 @@ class Failures:
         if reason not in self.seen:
             self.seen[reason] = reproducer(region, target) if region else None
         hint = f"the reproducer is {path}" if (path := self.seen[reason]) else "please report it"
-        op, place = (str(region.members[-1].target), location(region.members[-1])) if region else ("the graph", None)
+        op, place = (str(region.members[-1].target), location(region.members[-1])) if region else (GRAPH, None)
         if isinstance(error, CompileError) and error.location:
             place = error.location
         refusal = Refusal(op, place, reason, hint, failed=True)

@@ -9,6 +9,9 @@ from flashlight_mlir.bridge.words import place, places, size, times, wrapped
 from flashlight_mlir.diagnostics import Remark, one_line
 from flashlight_mlir.program import Kernel
 
+GRAPH = "the graph"
+"""The ``op`` of a refusal of everything."""
+
 
 @dataclass(frozen=True)
 class Refusal:

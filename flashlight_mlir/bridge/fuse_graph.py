@@ -12,7 +12,7 @@ from torch.fx import Graph, GraphModule, Node
 
 from flashlight_mlir.bridge.build import build
 from flashlight_mlir.bridge.failures import Failures
-from flashlight_mlir.bridge.findings import Refusal, RegionReport
+from flashlight_mlir.bridge.findings import GRAPH, Refusal, RegionReport
 from flashlight_mlir.bridge.hints import BACKWARD, advice
 from flashlight_mlir.bridge.key import key_of
 from flashlight_mlir.bridge.nodes import tensors
@@ -32,11 +32,11 @@ def fuse_graph(graph: Graph, options: Options, any_device: bool = False) -> Repo
     """Replace in ``graph`` what pays; never raises unless ``options.strict``. ``any_device``: not on GPUs only."""
     report = Report()
     if any(n.op == "placeholder" and n.name.startswith("tangents") for n in graph.nodes):
-        report.refusals.append(Refusal("the graph", None, "it has a backward, which is Inductor's in this version", BACKWARD))
+        report.refusals.append(Refusal(GRAPH, None, "it has a backward, which is Inductor's in this version", BACKWARD))
         return report
     for device in _devices(graph):
         if device.type != "cuda" and not any_device:
-            report.refusals.append(Refusal("the graph", None, f"its tensors are on {device}", "move them to a GPU"))
+            report.refusals.append(Refusal(GRAPH, None, f"its tensors are on {device}", "move them to a GPU"))
             continue
         _fuse_device(graph, device, options, report)
     if report.regions:
@@ -64,7 +64,7 @@ def _fuse_device(graph: Graph, device: torch.device, options: Options, report: R
         failures.add(error, None, target)
         return
     if not regions and not chains.borders:
-        report.refusals.append(Refusal("the graph", None, "no contraction or reduction follows another"))
+        report.refusals.append(Refusal(GRAPH, None, "no contraction or reduction follows another"))
     for found in regions:
         region = found.after(known.replaced)
         try:

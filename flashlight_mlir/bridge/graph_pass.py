@@ -18,7 +18,7 @@ from torch._inductor.custom_graph_pass import CustomGraphPass
 from torch.fx import Graph
 
 from flashlight_mlir.bridge.artifacts import write_artifacts
-from flashlight_mlir.bridge.findings import Refusal
+from flashlight_mlir.bridge.findings import GRAPH, Refusal
 from flashlight_mlir.bridge.fuse_graph import fuse_graph
 from flashlight_mlir.bridge.options import Options, target_at_hand
 from flashlight_mlir.bridge.report import Report
@@ -51,7 +51,7 @@ class FusePass(CustomGraphPass):
         except Exception as error:
             if self.options.strict:
                 raise
-            report.refusals.append(Refusal("the graph", None, f"{type(error).__name__}: {error}", failed=True))
+            report.refusals.append(Refusal(GRAPH, None, f"{type(error).__name__}: {error}", failed=True))
             log.debug("the error", exc_info=True)
         note(report)
         if self.then is not None:

@@ -18,7 +18,7 @@ import html
 from collections import Counter
 from dataclasses import dataclass, field
 
-from flashlight_mlir.bridge.findings import Refusal, RegionReport, dims
+from flashlight_mlir.bridge.findings import GRAPH, Refusal, RegionReport, dims
 from flashlight_mlir.bridge.words import count, place, times, wrapped
 from flashlight_mlir.diagnostics import one_line
 
@@ -37,7 +37,7 @@ class Report:
 
     @property
     def headline(self) -> str:
-        regions, ops = sum(r.copies for r in self.regions), len(self.refusals)
+        regions, ops = sum(r.copies for r in self.regions), sum(r.op != GRAPH for r in self.refusals)
         kernels = count(sum(len(r.kernels) for r in self.regions), "kernel")
         fused = f"{count(regions, 'region')} fused into {kernels}" if regions else "nothing fused"
         return f"{fused}; {count(ops, 'op')} left to Inductor" if ops else fused
@@ -58,7 +58,8 @@ class Report:
             lines += ["", "Left to Inductor"]
         for refusal, n in self.grouped():
             at = f", {'first ' * (n > 1)}at {place(refusal.location)}" if refusal.location else ""
-            lines.append("  " + one_line(times(n) + refusal.op.removesuffix(".default") + at))
+            failed = " (an error of ours)" if refusal.failed else ""
+            lines.append("  " + one_line(times(n) + refusal.op.removesuffix(".default") + at + failed))
             lines += wrapped(refusal.reason, "    ")
             lines += wrapped(f"hint: {refusal.hint}", "    ") if refusal.hint else []
         return "\n".join(lines)

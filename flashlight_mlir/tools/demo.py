@@ -155,7 +155,20 @@ def show(out: Page, spec: str, length: int) -> None:
     if shapes:
         more = p.stored_bytes(S=16384)
         out.fact("… at a length of 16384", size(more[0] - more[1]))
+    out.fact("through torch.compile", through_torch(f, inputs))
     out.fact("time", f"compiled in {took:.1f} s, ran in {ran:.2f} s")
+
+
+def through_torch(f: Callable[..., Any], inputs: Sequence[Any]) -> str:
+    """What ``torch.compile(f, backend="flashlight")`` makes of it."""
+    import torch
+
+    from flashlight_mlir.bridge.explain import explain
+
+    with torch.no_grad():
+        report = explain(f)(*inputs)
+    reasons = "" if report.regions else f": {report.refusals[0].reason}" if report.refusals else ": no tensor op"
+    return report.headline + reasons
 
 
 def error(actual: Any, exact: Any) -> float:
