@@ -58,8 +58,8 @@ def _insert(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[N
 
 
 def _check_convex(region: Region, sizes: Sequence[Node], settled: set[Node]) -> None:
-    """No input depends on a node of the region, through regions done before perhaps: the graph would get a cycle."""
-    members = set(region.nodes)
+    """No input depends on a result of the region, through regions done before perhaps: the graph would get a cycle."""
+    members = set(region.outputs)
     known: Set[Node] = settled if members.isdisjoint(settled) else frozenset[Node]()
     stack, seen = [*sizes, *region.inputs], set[Node]()
     while stack:
