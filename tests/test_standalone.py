@@ -113,3 +113,18 @@ def test_a_user_s_names_stay_comments(evil: str) -> None:
     assert all(c.isprintable() or c == "\n" for c in region.file)
     assert all(line.startswith("    # ") for line in region.file.splitlines() if "abort" in line)
     assert ("abort" in region.file) == ("\x07" in evil)  # a frame whose file spans lines is none
+
+
+def merged(x, k):
+    """Batches and heads are one axis between the products: a size that no input has."""
+    p = torch.softmax(torch.einsum("bhid,bhjd->bhij", x, k), -1)
+    return torch.relu(p.flatten(0, 1).sigmoid() @ k.flatten(0, 1))
+
+
+def test_a_derived_size_is_computed(tmp_path: Path) -> None:
+    (region,) = explain(merged, target="sm_90", dynamic=True)(randn(2, 3, 40, 16), randn(2, 3, 40, 16)).regions
+    other = region.file.replace("example([2, 3, ", "example([4, 3, ")
+    assert other != region.file
+    done = run(other, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "result 0: [12, 40, 16]" in done.stdout

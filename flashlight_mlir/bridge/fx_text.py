@@ -46,9 +46,9 @@ def lines_of(
         return literal(x, names)
 
     for k, node in enumerate(nodes):
-        if (text := comment(node)) != place:
+        if (text := comment(node)) not in ("", place):
             place = text
-            lines += [f"# {place}"] if place else []
+            lines.append(f"# {place}")
         value = (special and special(node, spell)) or call(node, spell)
         names[node] = f"t{k}"
         lines.append(f"t{k} = {value}")

@@ -116,8 +116,17 @@ def _read(region: Region, outside: dict[Node, Node]) -> tuple[dict[Node, str], l
             continue
         value: Any = origin.meta["val"]
         names[node] = f"z{len(lines)}"
-        lines.append(f"{names[node]} = {known.get(value.node.expr, hint(value))}")
+        lines.append(f"{names[node]} = {_size(value.node.expr, known) or hint(value)}")
     return names, lines
+
+
+def _size(expr: Any, known: dict[Any, str]) -> str | None:
+    """A size as sums and products of those that an input tells."""
+    if expr in known or expr.is_Integer:
+        return known.get(expr) or str(int(expr))
+    parts = [_size(x, known) for x in expr.args] if expr.is_Add or expr.is_Mul else [None]
+    found = [f"({x})" if " " in x else x for x in parts if x is not None]
+    return (" + " if expr.is_Add else " * ").join(found) if len(found) == len(parts) else None
 
 
 def _function(name: str, doc: str, region: Region, body: Sequence[str], results: Sequence[Node], names: dict[Node, str]) -> str:
