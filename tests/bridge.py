@@ -42,6 +42,18 @@ def reports() -> Iterator[list[Report]]:
         listeners.remove(found.append)
 
 
+@contextmanager
+def precision(name: str) -> Iterator[None]:
+    """torch's f32 products inside."""
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    matmul.fp32_precision = name
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
+
+
 def regions(found: list[Report]) -> int:
     """Regions that became kernels, which the counter says too."""
     n = sum(r.copies for report in found for r in report.regions)

@@ -69,7 +69,7 @@ class FusePass(CustomGraphPass):
             sources(),
             torch.__version__,
             triton.__version__,
-            xdsl.__version__,
+            str(xdsl.__version__),
             self.options,
             target,
             precision,
