@@ -221,7 +221,9 @@ class Substitution:
             after = None if k == 0 else self._compare("ge", index[axis], start)
             before = None if k == len(op.parts) - 1 else self._compare("lt", index[axis], stop)
             inner = views.shift(axis, start, index, self)
-            ends.append((self.at(part, inner, self._all(mask, after, before)), before))
+            value = self.at(part, inner, self._all(mask, after, before))
+            value = self._cast(value, element_of(op.result.type)) if dims_of(value.type) else value  # an index is i64 here
+            ends.append((value, before))
             start = stop
         for value, before in reversed(ends):
             result = value if result is None or before is None else self._select(before, value, result)
