@@ -11,7 +11,7 @@ from xdsl.dialects.builtin import ModuleOp
 from flashlight_mlir.backend.source import KernelSource
 from flashlight_mlir.backend.triton import print_kernel
 from flashlight_mlir.bridge.regions import Region
-from flashlight_mlir.bridge.savings import Savings, sizes_of
+from flashlight_mlir.bridge.savings import Savings, savings_of, sizes_of
 from flashlight_mlir.compiler import dims_of_kernel, inline_group
 from flashlight_mlir.diagnostics import Remark, collect
 from flashlight_mlir.dialects.block import KernelOp as BlockKernel
@@ -40,7 +40,7 @@ class Built:
     """Why groups were left to torch."""
 
 
-def build(region: Region, target: str, declines: Callable[[GroupOp], str | None]) -> Built:
+def build(region: Region, target: str, declines: Callable[[GroupOp, Savings], str | None]) -> Built:
     """Compile a region for ``target``; groups for which ``declines`` has a reason are no kernels."""
     imported = import_nodes(region.nodes, region.inputs, region.constants, region.outputs)
     module = imported.module
@@ -50,15 +50,16 @@ def build(region: Region, target: str, declines: Callable[[GroupOp], str | None]
         ctx = context()
         run_passes(module, flatten("fuse")[:FORM], ctx, verify=False)
         groups = [op for op in module.walk() if isinstance(op, GroupOp)]
-        savings = Savings(sizes_of(region, imported.symbols))
+        sizes = sizes_of(region, imported.symbols)
         for group in groups:
-            reason = declines(group)
+            savings = savings_of(group, sizes)
+            reason = declines(group, savings)
             if reason is not None:
                 built.declined.append(reason)
                 inline_group(group)
             else:
-                savings.add(group)
-        built.bytes_saved, built.flops = savings.bytes, savings.flops
+                built.bytes_saved += savings.bytes
+                built.flops += savings.flops
         if len(built.declined) < len(groups):
             for stage, passes in (("fuse", flatten("fuse")[FORM:]), ("tile", ["tile"]), ("lower", ["lower"])):
                 run_passes(module, passes, ctx, verify=False, machine=target)

@@ -25,7 +25,7 @@ VIEWS = (tx.BroadcastOp, tx.ReshapeOp, tx.SliceOp, tx.TransposeOp)
 
 @dataclass
 class Savings:
-    """Adds up over the groups of a region; ``sizes`` are the example's."""
+    """Of a group; ``sizes`` are the example's."""
 
     sizes: Mapping[str, int]
     bytes: int = 0
@@ -55,6 +55,12 @@ class Savings:
         type = tx.type_of(value)
         width = type.element_type.size if isinstance(type.element_type, FixedBitwidthType) else 8
         return prod(map(self.size, type.shape), start=width)
+
+
+def savings_of(group: tx.GroupOp, sizes: Mapping[str, int]) -> Savings:
+    savings = Savings(sizes)
+    savings.add(group)
+    return savings
 
 
 def _root(value: SSAValue) -> SSAValue:

@@ -232,7 +232,7 @@ class FoldIndicesPass(ModulePass):
     name = "fold-indices"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        patterns = [Compare(), Remainder(), Plain(), Direct(), Chosen(), Retype()]
+        patterns: list[RewritePattern] = [Compare(), Remainder(), Plain(), Direct(), Chosen(), Retype()]
         walker = PatternRewriteWalker(GreedyRewritePatternApplier(patterns, dce_enabled=True))
         for kernel in list(op.walk()):
             if isinstance(kernel, KernelOp):
