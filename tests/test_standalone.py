@@ -73,7 +73,7 @@ def test_it_agrees_with_eager(name: str, tmp_path: Path) -> None:
     report = explain(f, target="sm_90", dynamic=dynamic)(*inputs)
     assert report.regions
     for region in report.regions:
-        assert imported(region.file) == {"sys", "torch", "triton"}
+        assert imported(region.file) == {"inspect", "sys", "torch", "triton"}
         done = run(region.file, tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
         assert re.search(r"result 0: .* ok\n", done.stdout)
@@ -109,7 +109,7 @@ def test_a_user_s_names_stay_comments(evil: str) -> None:
     space: dict[str, Any] = {"torch": torch}
     exec(compile(source, evil, "exec"), space)
     (region,) = explain(space["f"], target="sm_90")(*CASES["causal"][1]).regions
-    assert imported(region.file) == {"sys", "torch", "triton"}
+    assert imported(region.file) == {"inspect", "sys", "torch", "triton"}
     assert all(c.isprintable() or c == "\n" for c in region.file)
     assert all(line.startswith("    # ") for line in region.file.splitlines() if "abort" in line)
     assert ("abort" in region.file) == ("\x07" in evil)  # a frame whose file spans lines is none

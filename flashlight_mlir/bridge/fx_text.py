@@ -35,15 +35,24 @@ class NotPrintable(Exception):
     """A node that the tables do not know: there is no file of this region then."""
 
 
+Spell = Callable[[Any], str]
+
+
 def lines_of(
-    nodes: Iterable[Node], names: dict[Node, str], special: Callable[[Node, Callable[[Any], str]], str | None] | None = None
+    nodes: Iterable[Node],
+    names: dict[Node, str],
+    dtypes: Mapping[torch.dtype, str] | None = None,
+    special: Callable[[Node, Spell], str | None] | None = None,
 ) -> list[str]:
-    """An assignment for each node, in order; ``names`` holds what is read from outside and gets the new ones."""
+    """An assignment for each node, in order; ``names`` holds what is read from outside and gets the new ones.
+
+    ``dtypes``: names of variables that stand for dtypes; ``special``: the right-hand sides of nodes that are not torch's.
+    """
     lines: list[str] = []
     place = ""
 
     def spell(x: Any) -> str:
-        return literal(x, names)
+        return literal(x, names, dtypes or {})
 
     for k, node in enumerate(nodes):
         if (text := comment(node)) not in ("", place):
@@ -64,7 +73,7 @@ def comment(node: Node) -> str:
     return one_line(f"{short(frame.file)}:{frame.line}  {line}")[:WIDTH]
 
 
-def call(node: Node, spell: Callable[[Any], str]) -> str:
+def call(node: Node, spell: Spell) -> str:
     """The right-hand side of a node."""
     target: Any = node.target
     if target is operator.getitem:
@@ -81,7 +90,7 @@ def call(node: Node, spell: Callable[[Any], str]) -> str:
     return f"{prims}{match[2]}{overload}({', '.join([*map(spell, node.args), *kwargs])})"
 
 
-def literal(x: Any, names: Mapping[Node, str]) -> str:
+def literal(x: Any, names: Mapping[Node, str], dtypes: Mapping[torch.dtype, str]) -> str:
     """An argument."""
     match x:
         case Node():
@@ -95,8 +104,10 @@ def literal(x: Any, names: Mapping[Node, str]) -> str:
         case float():
             return number(x)
         case list() | tuple():
-            inner = ", ".join(literal(e, names) for e in x)  # pyright: ignore[reportUnknownVariableType]
+            inner = ", ".join(literal(e, names, dtypes) for e in x)  # pyright: ignore[reportUnknownVariableType]
             return f"[{inner}]"
+        case torch.dtype() if x in dtypes:
+            return dtypes[x]
         case torch.dtype() | torch.layout() | torch.memory_format():
             return str(x)
         case torch.device():

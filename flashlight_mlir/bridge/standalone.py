@@ -9,6 +9,7 @@ The file imports torch and Triton only. Names are numbers, ops and literals come
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
@@ -33,6 +34,7 @@ HEAD = '''"""A fused region: Triton kernels, their launch, the same in eager PyT
 Run it on a GPU, or with TRITON_INTERPRET=1 on the CPU.
 """
 
+import inspect
 import sys
 
 import torch
@@ -47,6 +49,10 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     sys.exit(check(fused, eager, examples()))
 """
+
+
+FLOATS = {torch.float16: "f16", torch.bfloat16: "bf16", torch.float32: "f32"}
+"""Parameters of ``eager``: with float64 for each it is the reference."""
 
 
 def file_of(region: Region, built: Built, traced: GraphModule, sizes: Sequence[Node]) -> str:
@@ -67,16 +73,19 @@ def standalone(region: Region, built: Built, traced: GraphModule, sizes: Sequenc
     outside = dict(zip((n for n in nodes if n.op == "placeholder"), (*sizes, *region.inputs), strict=True))
     results: Any = nodes[-1].args[0]
     names, top = _read(region, outside)
-    body = lines_of([n for n in nodes if n.op not in ("placeholder", "output")], names, _launched)
+    body = lines_of([n for n in nodes if n.op not in ("placeholder", "output")], names, special=_launched)
     parts.append(_function("fused", "The kernels, and what torch computes between them.", region, [*top, *body], results, names))
 
     outside = {n: n for n in (*(a for n in region.nodes for a in n.all_input_nodes if is_size(a)), *region.inputs)}
     names, top = _read(region, outside)
     for k, (node, value) in enumerate(region.constants.items()):
         names[node] = f"c{k}"
-        top.append(f"c{k} = torch.tensor({literal(value.value, {})}, dtype={value.dtype}, device=DEVICE)")
-    body = lines_of([n for n in region.nodes if not is_size(n)], names)
-    parts.append(_function("eager", "What the program says, op by op.", region, [*top, *body], region.outputs, names))
+        dtype = literal(value.dtype, {}, FLOATS)
+        top.append(f"c{k} = torch.tensor({literal(value.value, {}, {})}, dtype={dtype}, device=DEVICE)")
+    body = lines_of([n for n in region.nodes if not is_size(n)], names, FLOATS)
+    doc = "What the program says, op by op; exact with float64 for each dtype."
+    dtypes = [f"{name}={dtype}" for dtype, name in FLOATS.items() if any(re.search(rf"\b{name}\b", x) for x in (*top, *body))]
+    parts.append(_function("eager", doc, region, [*top, *body], region.outputs, names, ["*", *dtypes] if dtypes else []))
     return "".join([*parts, _examples(region), _helpers(), TAIL])
 
 
@@ -129,9 +138,17 @@ def _size(expr: Any, known: dict[Any, str]) -> str | None:
     return (" + " if expr.is_Add else " * ").join(found) if len(found) == len(parts) else None
 
 
-def _function(name: str, doc: str, region: Region, body: Sequence[str], results: Sequence[Node], names: dict[Node, str]) -> str:
-    given = ", ".join(literal(r, names) for r in results)
-    inputs = ", ".join(f"x{k}" for k in range(len(region.inputs)))
+def _function(
+    name: str,
+    doc: str,
+    region: Region,
+    body: Sequence[str],
+    results: Sequence[Node],
+    names: dict[Node, str],
+    more: Sequence[str] = (),
+) -> str:
+    given = ", ".join(literal(r, names, {}) for r in results)
+    inputs = ", ".join([*(f"x{k}" for k in range(len(region.inputs))), *more])
     lines = [f'"""{doc}"""', *body, f"return ({given},)"]
     return f"\n\ndef {name}({inputs}):\n" + "".join(f"    {line}\n" for line in lines)
 
