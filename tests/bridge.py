@@ -90,4 +90,4 @@ def assert_same(got: Any, expected: Any, tolerance: float = 2e-6) -> None:
         assert x.requires_grad == y.requires_grad
         if y.layout == torch.strided and y.numel():
             assert x.stride() == y.stride(), (x.stride(), y.stride())
-        torch.testing.assert_close(x, y, atol=tolerance, rtol=tolerance)
+        torch.testing.assert_close(x, y, atol=tolerance, rtol=tolerance, equal_nan=True)

@@ -22,7 +22,13 @@ REGIONS = [("fuse_graph", "hoist_sizes"), ("fuse_graph", "find_regions")]
 BEFORE = [("fuse_graph", "left"), ("fuse_graph", "specialize"), ("fuse_graph", "key_of"), ("pays", "module_of")]
 BUILD = [("build", "import_nodes"), ("build", "run_passes"), ("build", "print_kernel"), ("build", "dims_of_kernel")]
 TRACE = [("fuse_graph", "trace"), ("trace", "to_text"), ("trace", "make_fx"), ("op", "from_text")]
-SPLICE = [("fuse_graph", "splice"), ("splice", "_insert"), ("splice", "_stored"), ("fuse_graph", "lines_of")]
+SPLICE = [
+    ("fuse_graph", "depends_on_itself"),
+    ("fuse_graph", "splice"),
+    ("splice", "_insert"),
+    ("splice", "_stored"),
+    ("fuse_graph", "lines_of"),
+]
 CASES = [*REGIONS, *BEFORE, *BUILD, *TRACE, *SPLICE]
 KINDS = [RuntimeError("boom"), KeyError("boom"), AssertionError("boom"), RecursionError("boom"), CompileError("boom")]
 

@@ -21,7 +21,7 @@ from flashlight_mlir.bridge.pays import declines, left
 from flashlight_mlir.bridge.regions import Region, find_regions, hoist_sizes, location
 from flashlight_mlir.bridge.report import Report
 from flashlight_mlir.bridge.specialize import specialize
-from flashlight_mlir.bridge.splice import splice
+from flashlight_mlir.bridge.splice import depends_on_itself, splice
 from flashlight_mlir.bridge.standalone import file_of
 from flashlight_mlir.bridge.trace import size_node, trace
 from flashlight_mlir.frontend.locations import user_frame
@@ -128,7 +128,12 @@ def _fuse_region(region: Region, known: Known, report: Report) -> None:
         for reason in found.declined or ("fuse found nothing to fuse",):
             report.refusals.append(Refusal(str(last.target), location(last), reason))
         return
-    known.replaced |= splice(known.graph, region, found.traced, found.sizes(known.graph), known.settled)
+    sizes = found.sizes(known.graph)
+    if depends_on_itself(region, sizes, known.settled):
+        reason = "it and another region would each wait for what the other computes"
+        report.refusals.append(Refusal(str(last.target), location(last), reason))
+        return
+    known.replaced |= splice(known.graph, region, found.traced, sizes)
     found.entry.copies += 1
     if found.entry not in report.regions:
         report.regions.append(found.entry)

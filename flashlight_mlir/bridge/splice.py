@@ -16,12 +16,11 @@ TAGS = ("recompute", "ac_graph_id", "stack_trace", "nn_module_stack", "original_
 """Metadata that a node of ours takes from those that it replaces: without the first two, checkpointing would be lost."""
 
 
-def splice(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[Node], settled: set[Node]) -> dict[Node, Node]:
+def splice(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[Node]) -> dict[Node, Node]:
     """Insert ``traced`` after the region and let it give the region's outputs (users may stand before it still); old -> new.
 
-    All or nothing. ``settled``: what the regions done so far depend on, which grows by what this one does.
+    All or nothing.
     """
-    _check_convex(region, sizes, settled)
     new = list[Node]()
     with graph.inserting_before(region.nodes[-1].next):
         try:
@@ -57,9 +56,12 @@ def _insert(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[N
     return results
 
 
-def _check_convex(region: Region, sizes: Sequence[Node], settled: set[Node]) -> None:
-    """No input depends on a result of the region, through regions done before perhaps: the graph would get a cycle."""
-    members = set(region.outputs)
+def depends_on_itself(region: Region, sizes: Sequence[Node], settled: set[Node]) -> bool:
+    """An input depends on a node of the region, by way of regions done before: as one node it would be on a cycle.
+
+    ``settled`` is what the regions done so far depend on; it grows by what this one does.
+    """
+    members = set(region.nodes)
     known: Set[Node] = settled if members.isdisjoint(settled) else frozenset[Node]()
     stack, seen = [*sizes, *region.inputs], set[Node]()
     while stack:
@@ -67,8 +69,7 @@ def _check_convex(region: Region, sizes: Sequence[Node], settled: set[Node]) -> 
             seen.add(node)
             stack.extend(node.all_input_nodes)
     settled |= seen
-    if not members.isdisjoint(seen):
-        raise AssertionError("an input of the region depends on it, through another region")
+    return not members.isdisjoint(seen)
 
 
 def _stored(graph: Graph, node: Node, new: list[Node]) -> Node:

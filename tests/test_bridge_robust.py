@@ -1,0 +1,146 @@
+"""Whatever a program holds besides our chains: results are eager's, with our kernels where they can be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from bridge import assert_same, fused, qkv, regions, reports, softcap
+from torch.utils._pytree import tree_map
+
+T = torch.Tensor
+Case = tuple[Callable[..., Any], tuple[Any, ...], int]
+"""A program, its inputs, and how many regions become kernels."""
+
+
+def masked(q: T, k: T, v: T, mask: T) -> T:
+    return torch.softmax((5 * torch.tanh(q @ k.mT / 20)).masked_fill(mask, -torch.inf), -1) @ v
+
+
+def autocast(q: T, k: T, v: T) -> T:
+    with torch.autocast("cpu", dtype=torch.float16):
+        return softcap(q, k, v)
+
+
+def broken(q: T, k: T, v: T) -> T:
+    o = softcap(q, k, v)
+    torch._dynamo.graph_break()
+    return softcap(o, k, v) + 1
+
+
+def updates_before_and_after(q: T, k: T, v: T) -> T:
+    q.mul_(2)
+    o = softcap(q, k, v)
+    k.add_(o)
+    return o
+
+
+def updates_only(q: T, k: T, v: T) -> None:
+    q.copy_(softcap(q, k, v))
+    v[..., 3:5] = 7
+
+
+def several(q: T, k: T, v: T) -> dict[str, Any]:
+    s = 5 * torch.tanh(q @ k.mT / 20)
+    return {"o": torch.softmax(s, -1) @ v, "rest": (torch.logsumexp(s, -1), 3, None, "x", q.shape[2] * 2)}
+
+
+def complex_after(q: T, k: T, v: T) -> T:
+    o = torch.view_as_complex(softcap(q, k, v).unflatten(-1, (8, 2)))
+    return torch.view_as_real(o * (1 + 2j)).flatten(-2)
+
+
+def rng(q: T, k: T, v: T) -> T:
+    o = softcap(q + torch.rand_like(q), k, v)
+    return F.dropout(o, 0.3) + torch.randn(o.shape[-2:])
+
+
+def dropped_weights(q: T, k: T, v: T) -> T:
+    return F.dropout(torch.softmax(5 * torch.tanh(q @ k.mT / 20), -1), 0.5) @ v
+
+
+def branches(q: T, k: T, v: T) -> T:
+    return torch.cond(q.sum() > 0, lambda q, k, v: softcap(q, k, v), lambda q, k, v: softcap(k, q, v) + 1, (q, k, v))
+
+
+def interleaved(q: T, k: T, v: T) -> tuple[T, T]:
+    """Each of two chains reads, through something of torch's, what the other gives besides its result."""
+    s, t = q @ k.mT / 8, k @ q.mT / 8
+    a, b = torch.softmax(s, -1), torch.softmax(t, -1)
+    x, y = torch.cumsum(a.amax(-1), -1), torch.cumsum(b.amax(-1), -1)
+    return (a * y[..., None]) @ v, (b * x[..., None]) @ v
+
+
+def cases() -> dict[str, Case]:
+    q, k, v = x = tuple(qkv())
+    keep = torch.rand(19, 19) > 0.3
+    return {
+        "f16": (softcap, tuple(t.half() for t in x), 1),
+        "f64": (softcap, tuple(t.double() for t in x), 0),
+        "complex": (lambda q, k, v: (q @ k.mT).abs().softmax(-1) @ v.real, tuple(t.to(torch.complex64) for t in x), 1),
+        "complex after": (complex_after, x, 1),
+        "sparse": (lambda q, k, v, m: torch.sparse.mm(m, softcap(q, k, v)[0, 0]), (*x, torch.eye(19).to_sparse()), 1),
+        "autocast": (autocast, x, 1),
+        "vmap": (lambda *x: torch.vmap(softcap)(*x), x, 1),
+        "vmap over an axis": (lambda *x: torch.vmap(softcap, in_dims=(1, 1, 1), out_dims=2)(*x), x, 1),
+        "vmap over one": (lambda q, k, v: torch.vmap(softcap, in_dims=(0, None, None))(q, k[0], v[0]), x, 1),
+        "graph break": (broken, x, 2),
+        "inputs are updated": (updates_before_and_after, x, 1),
+        "inputs are updated only": (updates_only, x, 1),
+        "an input is a view of another": (lambda q: (q.add_(1), softcap(q, q[:, :1], q))[1], (q,), 1),
+        "results share memory": (lambda q, k, v: (o := softcap(q, k, v), o.mT, q.view(-1), o[:, 0]), x, 1),
+        "several": (several, x, 1),
+        "rng": (rng, x, 1),
+        "dropped weights": (dropped_weights, x, 1),
+        "numbers": (lambda q, k, v, a, b: (torch.softmax(a * torch.tanh(q @ k.mT / b), -1) @ v, a * 2), (*x, 5.0, 20), 1),
+        "no axes": (lambda q, k, v, t: torch.softmax(t * torch.tanh(q @ k.mT), -1) @ v, (*x, torch.tensor(5.0)), 1),
+        "item": (lambda q, k, v: softcap(q, k, v) * v.sum().item(), x, 1),
+        "sizes from values": (lambda q, k, v: softcap(q, k, v)[0, 0][q[0, 0, :, 0].nonzero()[:, 0]], x, 1),
+        "no keys": (softcap, (q, k[:, :, :0], v[:, :, :0]), 0),
+        "no queries": (softcap, (q[:, :, :0], k, v), 0),
+        "no batch": (softcap, tuple(t[:0] for t in x), 0),
+        "one query": (softcap, (q[:, :, :1], k, v), 1),
+        "one key": (softcap, (q, k[:, :, :1], v[:, :, :1]), 1),
+        "the same thrice": (softcap, (q, q, q), 1),
+        "mask": (masked, (*x, keep), 1),
+        "no row of the mask is free": (masked, (*x, torch.ones(19, 19, dtype=torch.bool)), 1),
+        "integers": (lambda q, k, v: (q @ k.mT).float().softmax(-1) @ v.float(), tuple((9 * t).int() for t in x), 1),
+        "branches": (branches, x, 2),
+        "interleaved": (interleaved, x, 1),
+    }
+
+
+CASES = cases()
+
+
+def copied(inputs: Any) -> Any:
+    return tree_map(lambda t: t.clone() if isinstance(t, T) else t, inputs)
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("name", CASES)
+def test_results_are_eagers(name: str, dynamic: bool) -> None:
+    f, inputs, count = CASES[name]
+    ours, eagers = copied(inputs), copied(inputs)
+    torch.manual_seed(0)
+    expected = f(*eagers)
+    with reports() as found, torch._inductor.config.patch(fallback_random=True):
+        torch.manual_seed(0)
+        got = fused(f, dynamic=dynamic)(*ours)
+    tolerance = 2e-3 if name in ("f16", "autocast") else 2e-5
+    assert_same(got, expected, tolerance)
+    assert_same([t for t in ours if isinstance(t, T)], [t for t in eagers if isinstance(t, T)], tolerance)
+    assert regions(found) == count
+    for report in found:
+        assert report.regions or report.refusals, "a graph is left without a reason"
+        assert not [r for r in report.refusals if r.failed]
+
+
+def test_of_two_regions_that_wait_for_each_other_one_is_left() -> None:
+    """As one node each they would be on a cycle, though neither is alone."""
+    with reports() as found:
+        fused(interleaved)(*qkv())
+    assert "it and another region would each wait for what the other computes" in [r.reason for r in found[0].refusals]
