@@ -63,6 +63,7 @@ def _stages(module: ModuleOp, ir: dict[str, str], target: str, grouped: bool = F
     ctx, dims = context(), dict[str, dict[str, str]]()
     for stage in STAGES[1:]:
         run_passes(module, _AFTER_GROUPS if grouped and stage == "fuse" else [stage], ctx, verify=False, machine=target)
+        module.verify()
         ir[stage] = str(module)
         if stage == "tile":
             dims = {k.sym_name.data: dims_of_kernel(k) for k in module.walk() if isinstance(k, KernelOp)}

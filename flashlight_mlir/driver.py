@@ -46,7 +46,7 @@ def pass_class(name: str) -> type[ModulePass]:
 def run_passes(module: ModuleOp, names: Iterable[str], ctx: Context | None = None, *, verify: bool = True, **options: Any) -> None:
     """Run passes and pipelines by name, in place; a pass gets the options that are fields of it.
 
-    The module is verified after each pass; where compile time counts (``verify=False``), after the last one.
+    The module is verified after each pass, unless the caller does so (``verify=False``, where compile time counts).
     """
     ctx = ctx or context()
     for name in names:
@@ -56,4 +56,3 @@ def run_passes(module: ModuleOp, names: Iterable[str], ctx: Context | None = Non
             cls(**{k: v for k, v in options.items() if k in known}).apply(ctx, module)
             if verify:
                 module.verify()
-    module.verify()

@@ -66,6 +66,7 @@ def build(region: Region, target: str, declines: Callable[[GroupOp, Savings], st
                 built.ir[stage] = str(module)
                 if stage == "tile":
                     built.dims = {k.sym_name.data: dims_of_kernel(k) for k in module.walk() if isinstance(k, KernelOp)}
+            module.verify()
             lowered = [op for op in module.walk() if isinstance(op, BlockKernel)]
             built.kernels = [print_kernel(op, k) for k, op in enumerate(lowered)]
     built.remarks = list(remarks)

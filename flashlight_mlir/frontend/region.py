@@ -41,5 +41,4 @@ def import_nodes(
     func = FuncOp(name, FunctionType.from_lists(block.arg_types, [v.type for v in values]), Region(block))
     drop_unused(block)
     module = ModuleOp([func])
-    module.verify()
     return ImportedNodes(module, {text: symbol for symbol, text in importer.sizes.names.items()})
