@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from bridge import precision
 
 from flashlight_mlir.bridge.explain import explain
 from flashlight_mlir.bridge.findings import Refusal, RegionReport
@@ -32,7 +34,8 @@ def inputs(b: int, h: int, s: int, t: int, d: int, e: int, dtype: torch.dtype = 
 @pytest.mark.parametrize(("dtype", "width"), [(torch.float16, 2), (torch.float32, 4)])
 def test_bytes_and_flops_are_the_example_s(dynamic: bool, dtype: torch.dtype, width: int) -> None:
     b, h, s, t, d, e = 2, 3, 70, 90, 32, 16
-    (region,) = explain(softmax_product, target="sm_90", dynamic=dynamic)(*inputs(b, h, s, t, d, e, dtype)).regions
+    with precision("tf32"):
+        (region,) = explain(softmax_product, target="sm_90", dynamic=dynamic)(*inputs(b, h, s, t, d, e, dtype)).regions
     assert region.flops == 2 * b * h * s * t * (d + e)
     scores, output = b * h * s * t * width, b * h * s * e * width
     assert region.bytes_saved == 2 * scores + output  # the scores, their softmax, and the product before 1 is added
@@ -92,6 +95,14 @@ def test_a_refusal_has_op_place_reason_and_hint(f: Any, args: tuple[torch.Tensor
     assert f"hint: {hint}" in str(Report([], refusals))
 
 
+def test_f32_is_left_where_a_library_is_faster() -> None:
+    """With the numbers, and what would change them."""
+    with precision("ieee"):
+        refusals = explain(softmax_product, target="sm_90")(*inputs(4, 16, 64, 64, 128, 128, torch.float32)).refusals
+    (refusal,) = [r for r in refusals if r.reason.startswith("f32 products without tensor cores: fused ")]
+    assert 'fp32_precision = "tf32"' in (refusal.hint or "")
+
+
 def test_a_graph_with_a_backward_says_what_to_do() -> None:
     q, k, v = (x.requires_grad_() for x in inputs(1, 1, 40, 40, 32, 32, torch.float32))
     (refusal,) = explain(softmax_product, target="sm_90")(q, k, v).refusals
@@ -128,16 +139,19 @@ import torch
 from flashlight_mlir.bridge.backend import flashlight
 
 def f(q, k, v):
-    return torch.softmax(q @ k.transpose(-1, -2), -1) @ v + 1.0
+    return torch.softmax(q @ k.transpose(-1, -2), -1) @ v + torch.cumsum(q.sum(-1, keepdim=True), 1)
 
 with torch.no_grad():
-    torch.compile(f, backend=flashlight)(*(torch.randn(1, 1, 40, 32) for _ in range(3)))
+    torch.compile(f, backend=flashlight)(*(torch.randn(1, 1, 40, 32, dtype=torch.float16) for _ in range(3)))
 """
 
 
 def test_tlparse_finds_every_stage(tmp_path: Path) -> None:
     env = {**os.environ, "TRITON_INTERPRET": "1", "TORCH_TRACE": str(tmp_path), "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1"}
-    subprocess.run([sys.executable, "-c", TRACED], env=env, check=True, capture_output=True, cwd=ROOT)
+    env["TORCH_LOGS"] = "+flashlight_mlir"
+    done = subprocess.run([sys.executable, "-c", TRACED], env=env, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert re.search(r"flashlight_mlir/bridge/graph_pass.py.*\] fused: ", done.stderr)
+    assert re.search(r"aten.cumsum.default is left to Inductor: no rule knows aten.cumsum.default", done.stderr)
     (log,) = tmp_path.glob("*.log")
     found: dict[str, str] = {}
     name = None
@@ -154,3 +168,16 @@ def test_tlparse_finds_every_stage(tmp_path: Path) -> None:
     assert "loop.fold" in ours[stages[1]]
     assert "block.kernel" in ours[stages[3]]
     assert "@triton.jit" in ours["region_0_triton_k0"]
+
+
+def norm_then_product(x, w):
+    y = torch.nn.functional.layer_norm(x, x.shape[-1:])
+    y = torch.tanh(y).sum(-1, keepdim=True) * y
+    return torch.cumsum(y, -1) @ w
+
+
+def test_a_refusal_names_the_op_that_its_reason_is_about() -> None:
+    report = explain(norm_then_product, target="sm_90")(torch.randn(4, 40, 64, dtype=H), torch.randn(4, 64, 64, dtype=H))
+    ops = {r.op.split(".")[1] for r in report.refusals if r.reason.startswith("reductions without")}
+    assert ops
+    assert not ops & {"mm", "bmm", "addmm"}

@@ -49,7 +49,7 @@ CASES: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...], bool]] = {
         (randn(1, 4, 33, 16), randn(1, 4, 33, 16), randn(1, 4, 33, 16), randn(33, 1).expand(33, 33), torch.ones(33, 33) > 0),
         False,
     ),
-    "two": (two_regions_apart, (randn(2, 48, 32, dtype=torch.float32), randn(2, 56, 32, dtype=torch.float32)), False),
+    "two": (two_regions_apart, (randn(2, 48, 32), randn(2, 56, 32)), False),
 }
 
 

@@ -13,10 +13,10 @@ from flashlight_mlir.backend.triton import print_kernel
 from flashlight_mlir.bridge.regions import Region
 from flashlight_mlir.bridge.savings import Savings, savings_of, sizes_of
 from flashlight_mlir.compiler import dims_of_kernel, inline_group
-from flashlight_mlir.diagnostics import Remark, collect
+from flashlight_mlir.diagnostics import Remark, collect, location_of
 from flashlight_mlir.dialects.block import KernelOp as BlockKernel
 from flashlight_mlir.dialects.loop import KernelOp
-from flashlight_mlir.dialects.tensor_ext import GroupOp
+from flashlight_mlir.dialects.tensor_ext import ContractOp, GroupOp, ReduceOp
 from flashlight_mlir.driver import context, run_passes
 from flashlight_mlir.frontend.region import import_nodes
 from flashlight_mlir.passes.pipelines import flatten
@@ -36,8 +36,8 @@ class Built:
     remarks: list[Remark] = field(default_factory=list[Remark])
     bytes_saved: int = 0
     flops: int = 0
-    declined: list[str] = field(default_factory=list[str])
-    """Why groups were left to torch."""
+    declined: list[tuple[str, str | None]] = field(default_factory=list[tuple[str, str | None]])
+    """Why groups were left to torch, and the line of each group's last contraction or reduction."""
 
 
 def build(region: Region, target: str, declines: Callable[[GroupOp, Savings], str | None]) -> Built:
@@ -55,7 +55,7 @@ def build(region: Region, target: str, declines: Callable[[GroupOp, Savings], st
             savings = savings_of(group, sizes)
             reason = declines(group, savings)
             if reason is not None:
-                built.declined.append(reason)
+                built.declined.append((reason, _place(group)))
                 inline_group(group)
             else:
                 built.bytes_saved += savings.bytes
@@ -71,3 +71,8 @@ def build(region: Region, target: str, declines: Callable[[GroupOp, Savings], st
             built.kernels = [print_kernel(op, k) for k, op in enumerate(lowered)]
     built.remarks = list(remarks)
     return built
+
+
+def _place(group: GroupOp) -> str | None:
+    ops = [op for op in group.body.block.ops if isinstance(op, ContractOp | ReduceOp)]
+    return location_of(ops[-1]) if ops else None

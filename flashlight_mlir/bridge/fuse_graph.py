@@ -15,11 +15,11 @@ from torch.fx import Graph, GraphModule, Node
 from flashlight_mlir.bridge.build import build
 from flashlight_mlir.bridge.failures import Failures
 from flashlight_mlir.bridge.findings import GRAPH, Refusal, RegionReport
-from flashlight_mlir.bridge.hints import BACKWARD, advice
+from flashlight_mlir.bridge.hints import BACKWARD, TF32, advice
 from flashlight_mlir.bridge.key import key_of
 from flashlight_mlir.bridge.nodes import tensors
 from flashlight_mlir.bridge.options import Options, target_at_hand
-from flashlight_mlir.bridge.pays import declines, left
+from flashlight_mlir.bridge.pays import F32, declines, left
 from flashlight_mlir.bridge.regions import Region, find_regions, hoist_sizes, location
 from flashlight_mlir.bridge.report import Report
 from flashlight_mlir.bridge.specialize import specialize
@@ -93,7 +93,7 @@ class Done:
     """A compiled region, for all regions of its structure."""
 
     traced: GraphModule | None
-    declined: Sequence[str]
+    declined: Sequence[tuple[str, str | None]]
     entry: RegionReport
     symbols: Sequence[Any]
     """torch's symbols, in the order of the traced graph's first inputs."""
@@ -140,8 +140,9 @@ def _fuse_region(region: Region, known: Known, report: Report) -> None:
     specialize(region)
     found = known.compiled(region)
     if found.traced is None:
-        for reason in found.declined or ("fuse found nothing to fuse",):
-            report.refusals.append(Refusal(str(last.target), location(last), reason))
+        for reason, place in found.declined or (("fuse found nothing to fuse", None),):
+            node = next((n for n in reversed(region.members) if location(n) == place), last)
+            report.refusals.append(Refusal(str(node.target), location(node), reason, TF32 if reason.startswith(F32) else None))
         return
     sizes = found.sizes(known.graph)
     if depends_on_itself(region, sizes, known.settled):

@@ -13,6 +13,8 @@ from flashlight_mlir.frontend.handlers import HANDLERS
 
 BACKWARD = "where no gradient is needed, call it under torch.no_grad() or torch.inference_mode()"
 
+TF32 = 'torch.backends.cuda.matmul.fp32_precision = "tf32", where its rounding is good enough'
+
 
 def advice(node: Node, device: torch.device) -> str | None:
     """For the node at which a chain ended."""

@@ -61,6 +61,7 @@ def _symbol(graph: Graph, node: Node, mapping: dict[Node, Node]) -> Node:
     return mapping[node]
 
 
+F32 = "f32 products without tensor cores"
 F32_FUSED = 1.15e13
 """Operations a second of f32 products without tensor cores in a Triton kernel (H100: 24 ms for 275 GFLOP)."""
 F32_LIBRARY = 4.5e13
@@ -79,7 +80,7 @@ def declines(group: tx.GroupOp, savings: Savings) -> str | None:
         fused = savings.flops / F32_FUSED
         apart = savings.flops / F32_LIBRARY + 2 * savings.bytes / BANDWIDTH
         if fused > apart:
-            return f"f32 products without tensor cores: fused {fused * 1e3:.3g} ms, by a vendor's library {apart * 1e3:.3g} ms"
+            return f"{F32}: fused {fused * 1e3:.3g} ms, by a vendor's library {apart * 1e3:.3g} ms"
     return None
 
 
