@@ -30,7 +30,7 @@ SPLICE = [
     ("fuse_graph", "lines_of"),
 ]
 CASES = [*REGIONS, *BEFORE, *BUILD, *TRACE, *SPLICE]
-KINDS = [RuntimeError("boom"), KeyError("boom"), AssertionError("boom"), RecursionError("boom"), CompileError("boom")]
+KINDS = [RuntimeError("boom"), KeyError("boom"), AssertionError("boom"), RecursionError("boom")]
 
 
 def sabotage(monkeypatch: pytest.MonkeyPatch, module: str, name: str, error: Exception) -> None:
@@ -101,6 +101,14 @@ def test_strict_raises_the_same_message(module: str, name: str, monkeypatch: pyt
     with reports(), pytest.raises(Exception, match="boom") as raised:
         fused(softcap, Options(strict=True))(*inputs)
     assert message in re.sub(r"flashlight-\w+\.mlir", "PATH", str(raised.value))
+
+
+def test_what_the_importer_refuses_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    sabotage(monkeypatch, "build", "import_nodes", CompileError("no rule for this", "model.py:3:1"))
+    with reports() as found:
+        fused(softcap, Options(strict=True))(*qkv())
+    assert str(found[0].refusals[0]) == "model.py:3:1: aten.bmm.default is left to Inductor: no rule for this"
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_rule_is_no_failure() -> None:

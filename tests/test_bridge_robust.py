@@ -108,6 +108,12 @@ def cases() -> dict[str, Case]:
         "mask": (masked, (*x, keep), 1),
         "no row of the mask is free": (masked, (*x, torch.ones(19, 19, dtype=torch.bool)), 1),
         "integers": (lambda q, k, v: (q @ k.mT).float().softmax(-1) @ v.float(), tuple((9 * t).int() for t in x), 1),
+        "a gradient": (lambda q, k, v: torch.func.grad(lambda q: softcap(q, k, v).sum())(q), x, 1),
+        "a size less another": (
+            lambda q, k, v, n: softcap(q, k[:, :, n.shape[0] :], v[:, :, n.shape[0] :]),
+            (*x, v[0, 0, :5, 0]),
+            1,
+        ),
         "branches": (branches, x, 2),
         "interleaved": (interleaved, x, 1),
     }

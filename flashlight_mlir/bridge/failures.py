@@ -24,13 +24,14 @@ class Failures:
 
     def add(self, error: Exception, region: Region | None, target: str) -> None:
         """``region`` is left to Inductor, or the whole graph; RuntimeError if ``strict``."""
-        reason = error.message if isinstance(error, CompileError) else f"{type(error).__name__}: {error}"
+        op, place = (str(region.members[-1].target), location(region.members[-1])) if region else (GRAPH, None)
+        if isinstance(error, CompileError):  # the importer says what it cannot take
+            self.report.refusals.append(Refusal(op, error.location or place, error.message))
+            return
+        reason = f"{type(error).__name__}: {error}"
         if reason not in self.seen:
             self.seen[reason] = reproducer(region, target) if region else None
         hint = f"the reproducer is {path}" if (path := self.seen[reason]) else "please report it"
-        op, place = (str(region.members[-1].target), location(region.members[-1])) if region else (GRAPH, None)
-        if isinstance(error, CompileError) and error.location:
-            place = error.location
         refusal = Refusal(op, place, reason, hint, failed=True)
         self.report.refusals.append(refusal)
         log.debug("%s", refusal, exc_info=error)

@@ -15,7 +15,7 @@ from xdsl.dialects.builtin import FixedBitwidthType
 from xdsl.ir import SSAValue
 
 from flashlight_mlir.analysis.sizes import NOMINAL
-from flashlight_mlir.bridge.nodes import hint, is_tensor
+from flashlight_mlir.bridge.nodes import is_tensor
 from flashlight_mlir.bridge.regions import Region
 from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.expr import Expr
@@ -40,7 +40,8 @@ class Savings:
                 self.flops += 2 * prod(self.extents(op).values())
                 through_memory |= dict.fromkeys(map(_root, (op.lhs, op.rhs, op.result)))
         inside = {v for op in body.ops for v in op.results}
-        self.bytes += sum(self.bytes_of(v) for v in through_memory if v in inside and v not in stored)
+        tensors = [v for v in through_memory if isinstance(v.type, tx.TensorType)]
+        self.bytes += sum(self.bytes_of(v) for v in tensors if v in inside and v not in stored)
 
     def size(self, expr: Expr) -> int:
         return expr.evaluate(lambda name: self.sizes.get(str(name), NOMINAL))
@@ -73,5 +74,6 @@ def _root(value: SSAValue) -> SSAValue:
 def sizes_of(region: Region, symbols: Mapping[str, Any]) -> dict[str, int]:
     """The example's value of each size symbol of a region; ``symbols``: torch's symbol of each."""
     shapes: list[Any] = [node.meta["val"].shape for node in (*region.inputs, *region.nodes) if is_tensor(node)]
-    known = {size.node.expr: hint(size) for shape in shapes for size in shape if not isinstance(size, int)}
-    return {name: known[symbol] for name, symbol in symbols.items() if symbol in known}
+    symbolic: Any = next((n for shape in shapes for n in shape if not isinstance(n, int)), None)
+    known: Mapping[Any, Any] = symbolic.node.shape_env.backed_var_to_val if symbolic is not None else {}
+    return {name: int(known[symbol]) for name, symbol in symbols.items() if symbol in known}

@@ -16,7 +16,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 from flashlight_mlir.dialects import tensor_ext as T
 from flashlight_mlir.dialects.loop import ContractOp, IndexOp, LoadOp, ReduceOp, StoreOp, dims_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
-from flashlight_mlir.dialects.syntax import element_of, is_float
+from flashlight_mlir.dialects.syntax import element_of, is_float, is_number
 from flashlight_mlir.expr import Bounds, Expr
 from flashlight_mlir.passes.fuse import views
 from flashlight_mlir.passes.fuse.axes import Axes, Axis
@@ -268,12 +268,24 @@ class Substitution:
         held = [d for d in fresh if d in dims_of(value.type)]
         if held:
             value = self._sum_up(op.kind.data, value, held)
-        for d in fresh:
-            if d not in held and op.kind.data == "sum":
-                element = f32 if isinstance(element_of(value.type), Float64Type) else element_of(value.type)
-                extent = self._number(self.dims[d], element)
-                value = extent if self._is_one(value) else self.pointwise("mul", value, extent)
+        if op.kind.data == "sum":
+            value = self._times(value, [d for d in fresh if d not in held])
         return self._cast(value, op.result.type.element_type)
+
+    def _times(self, value: SSAValue, dims: Sequence[str]) -> SSAValue:
+        """The sum of a value that is the same along ``dims``."""
+        for d in dims:
+            element = f32 if isinstance(element_of(value.type), Float64Type) else element_of(value.type)
+            extent = self._number(self.dims[d], element)
+            value = extent if self._is_one(value) else self._product(value, extent)
+        return value
+
+    def _product(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        """Two numbers are one."""
+        x, y = (v.owner.value if isinstance(v.owner, ConstantOp) else None for v in (a, b))
+        if isinstance(x, FloatAttr) and isinstance(y, FloatAttr):
+            return self.constant(x.value.data * y.value.data, f64)
+        return self.pointwise("mul", a, b)
 
     def _repeated(self, value: SSAValue, dims: Sequence[str]) -> SSAValue:
         """``value`` with an axis for each of ``dims``: what it is at every position of them."""
@@ -301,15 +313,20 @@ class Substitution:
         lhs = self.at(op.lhs, tuple(where[x] for x in a), mask)
         rhs = self.at(op.rhs, tuple(where[x] for x in b), mask)
         element = op.result.type.element_type
-        over = [d for d in over if d in (*dims_of(lhs.type), *dims_of(rhs.type))]
-        if not over:
-            return self._cast(self.pointwise("mul", lhs, rhs), element)
-        if not is_float(lhs.type):
-            return self._cast(self._sum_up("sum", self.pointwise("mul", lhs, rhs), over), element)
-        precision = op.precision.data if op.precision else None
+        held = [d for d in over if d in (*dims_of(lhs.type), *dims_of(rhs.type))]
+        alike = [d for d in over if d not in held]
         wide = f64 if element == f64 else f32
-        key = ("contract", lhs, rhs, tuple(over), wide, precision)
-        made = self.once(key, lambda: ContractOp(lhs, rhs, over, self.sequence, wide, precision))
+        if is_float(lhs.type) and (alike or (held and (is_number(lhs.type) or is_number(rhs.type)))):
+            lhs, rhs = (v if is_number(v.type) else self._cast(v, wide) for v in (lhs, rhs))
+            product = self._product(lhs, rhs)
+            return self._cast(self._times(self._sum_up("sum", product, held) if held else product, alike), element)
+        if not held:
+            return self._cast(self._times(self.pointwise("mul", lhs, rhs), alike), element)
+        if not is_float(lhs.type):
+            return self._cast(self._times(self._sum_up("sum", self.pointwise("mul", lhs, rhs), held), alike), element)
+        precision = op.precision.data if op.precision else None
+        key = ("contract", lhs, rhs, tuple(held), wide, precision)
+        made = self.once(key, lambda: ContractOp(lhs, rhs, held, self.sequence, wide, precision))
         return self._cast(made, element)
 
     def _sum_up(self, kind: str, value: SSAValue, over: Sequence[str]) -> SSAValue:
