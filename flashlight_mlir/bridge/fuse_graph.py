@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,7 +19,7 @@ from flashlight_mlir.bridge.hints import BACKWARD, TF32, advice
 from flashlight_mlir.bridge.key import key_of
 from flashlight_mlir.bridge.nodes import tensors
 from flashlight_mlir.bridge.options import Options, target_at_hand
-from flashlight_mlir.bridge.pays import F32, declines, left
+from flashlight_mlir.bridge.pays import F32, left
 from flashlight_mlir.bridge.regions import Region, find_regions, hoist_sizes, location
 from flashlight_mlir.bridge.report import Report
 from flashlight_mlir.bridge.specialize import specialize
@@ -50,7 +50,7 @@ def fuse_graph(graph: Graph, options: Options, any_device: bool = False) -> Repo
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def _without_collection() -> Generator[None]:
     """Python's garbage collector walks all of torch's objects: one pass of it takes longer than a region."""
     enabled = gc.isenabled()
     gc.disable()
@@ -156,7 +156,7 @@ def _fuse_region(region: Region, known: Known, report: Report) -> None:
 
 
 def _compile(graph: Graph, region: Region, target: str) -> Done:
-    built = build(region, target, declines)
+    built = build(region, target)
     found = {name: node for name, symbol in built.symbols.items() if (node := size_node(graph, symbol)) is not None}
     traced = trace(built, region, list(found), list(found.values())) if built.kernels else None
     kernels = tuple(Kernel(k.title, k.source, built.dims.get(k.title, {})) for k in built.kernels)

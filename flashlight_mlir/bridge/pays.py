@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
+from math import prod
 from typing import Any
 
 import torch
 from torch.fx import Graph, GraphModule, Node
 from xdsl.dialects.builtin import f32
 
-from flashlight_mlir.analysis.cost import BANDWIDTH
+from flashlight_mlir.analysis.cost import BANDWIDTH, CONTRACT_RATE
+from flashlight_mlir.analysis.products import is_dot
 from flashlight_mlir.bridge.nodes import hint, kind, tensors
-from flashlight_mlir.bridge.regions import Region
+from flashlight_mlir.bridge.regions import Region, is_view
 from flashlight_mlir.bridge.savings import Savings
 from flashlight_mlir.dialects import tensor_ext as tx
+from flashlight_mlir.dialects.loop import ContractOp, KernelOp, dims_of
+from flashlight_mlir.passes.lower.dims import lane_counts
 
 
 def left(region: Region) -> str | None:
@@ -29,7 +34,7 @@ def vendors_kernel(region: Region) -> str | None:
     """Inductor's own patterns, run after our hook, would make a call of a vendor's kernel of it."""
     from torch._inductor.fx_passes import joint_graph
 
-    alone = module_of(region)
+    alone = module_of(_with_views(region))
     before = {str(n.target) for n in alone.graph.nodes}
     joint_graph.lazy_init(region.inputs[0].meta["val"].device)
     patterns: Any = joint_graph.patterns
@@ -37,6 +42,18 @@ def vendors_kernel(region: Region) -> str | None:
     new = sorted({str(n.target) for n in alone.graph.nodes} - before)
     found = [name for name in new if "scaled_dot_product" in name]
     return f"Inductor makes it {found[0]}, a vendor's kernel" if found else None
+
+
+def _with_views(region: Region) -> Region:
+    """The region with the views right after it: Inductor's patterns end in one."""
+    nodes, queue, outputs = list(region.nodes), list(region.outputs), list[Node]()
+    for node in queue:
+        views = [u for u in node.users if is_view(u) and u not in nodes and u.all_input_nodes == [node]]
+        nodes += views
+        queue += views
+        if any(u not in nodes for u in node.users):
+            outputs.append(node)
+    return replace(region, nodes=tuple(nodes), outputs=tuple(outputs))
 
 
 def module_of(region: Region) -> GraphModule:
@@ -82,6 +99,22 @@ def declines(group: tx.GroupOp, savings: Savings) -> str | None:
         if fused > apart:
             return f"{F32}: fused {fused * 1e3:.3g} ms, by a vendor's library {apart * 1e3:.3g} ms"
     return None
+
+
+def by_hand(kernel: KernelOp, savings: Savings) -> str | None:
+    """Why a tiled kernel is slow: products that are no matrix products of two blocks are multiplied and summed lane by lane."""
+    counts = lane_counts(kernel)
+    work = 0
+    for op in kernel.body.walk():
+        if isinstance(op, ContractOp) and not is_dot(op, counts):
+            dims = {d for v in (op.lhs, op.rhs) for d in dims_of(v.type)}
+            work += 2 * prod(savings.size(kernel.dims[d]) for d in dims)
+    memory = savings.read / BANDWIDTH
+    fused = max(work / F32_FUSED, memory)
+    apart = savings.flops / CONTRACT_RATE + memory + 2 * savings.bytes / BANDWIDTH
+    if fused <= apart:
+        return None
+    return f"products that are no matrix products: fused {fused * 1e3:.3g} ms, by a vendor's library {apart * 1e3:.3g} ms"
 
 
 def _is_ieee(op: tx.ContractOp) -> bool:

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 from xdsl.dialects.builtin import FixedBitwidthType
-from xdsl.ir import SSAValue
+from xdsl.ir import Block, SSAValue
 
 from flashlight_mlir.analysis.sizes import NOMINAL
 from flashlight_mlir.bridge.nodes import is_tensor
@@ -25,23 +25,26 @@ VIEWS = (tx.BroadcastOp, tx.ReshapeOp, tx.SliceOp, tx.TransposeOp)
 
 @dataclass
 class Savings:
-    """Of a group; ``sizes`` are the example's."""
+    """Of a block; ``sizes`` are the example's."""
 
     sizes: Mapping[str, int]
     bytes: int = 0
     flops: int = 0
+    read: int = 0
+    """Bytes of the block's arguments."""
 
-    def add(self, group: tx.GroupOp) -> None:
-        body = group.body.block
-        stored = {_root(v) for v in body.last_op.operands} if body.last_op else set[SSAValue]()
+    def add(self, block: Block) -> None:
+        """What the ops of a block would store if each contraction were one of a library's."""
+        stored = {_root(v) for v in block.last_op.operands} if block.last_op else set[SSAValue]()
         through_memory: dict[SSAValue, None] = {}
-        for op in body.ops:
+        for op in block.ops:
             if isinstance(op, tx.ContractOp):
                 self.flops += 2 * prod(self.extents(op).values())
                 through_memory |= dict.fromkeys(map(_root, (op.lhs, op.rhs, op.result)))
-        inside = {v for op in body.ops for v in op.results}
+        inside = {v for op in block.ops if not isinstance(op, tx.GroupOp) for v in op.results}
         tensors = [v for v in through_memory if isinstance(v.type, tx.TensorType)]
         self.bytes += sum(self.bytes_of(v) for v in tensors if v in inside and v not in stored)
+        self.read += sum(self.bytes_of(v) for v in block.args)
 
     def size(self, expr: Expr) -> int:
         return expr.evaluate(lambda name: self.sizes.get(str(name), NOMINAL))
@@ -58,9 +61,9 @@ class Savings:
         return prod(map(self.size, type.shape), start=width)
 
 
-def savings_of(group: tx.GroupOp, sizes: Mapping[str, int]) -> Savings:
+def savings_of(block: Block, sizes: Mapping[str, int]) -> Savings:
     savings = Savings(sizes)
-    savings.add(group)
+    savings.add(block)
     return savings
 
 
