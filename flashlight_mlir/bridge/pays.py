@@ -11,7 +11,7 @@ import torch
 from torch.fx import Graph, GraphModule, Node
 from xdsl.dialects.builtin import f32
 
-from flashlight_mlir.analysis.cost import BANDWIDTH, CONTRACT_RATE
+from flashlight_mlir.analysis.cost import BANDWIDTH, CONTRACT_RATE, LAUNCH
 from flashlight_mlir.analysis.products import is_dot
 from flashlight_mlir.bridge.nodes import hint, kind, tensors
 from flashlight_mlir.bridge.regions import Region, is_view
@@ -95,7 +95,7 @@ def declines(group: tx.GroupOp, savings: Savings) -> str | None:
         return "a single contraction: a vendor's library has it"
     if any(map(_is_ieee, contractions)):
         fused = savings.flops / F32_FUSED
-        apart = savings.flops / F32_LIBRARY + 2 * savings.bytes / BANDWIDTH
+        apart = savings.flops / F32_LIBRARY + 2 * savings.bytes / BANDWIDTH + LAUNCH
         if fused > apart:
             return f"{F32}: fused {fused * 1e3:.3g} ms, by a vendor's library {apart * 1e3:.3g} ms"
     return None
@@ -111,7 +111,7 @@ def by_hand(kernel: KernelOp, savings: Savings) -> str | None:
             work += 2 * prod(savings.size(kernel.dims[d]) for d in dims)
     memory = savings.read / BANDWIDTH
     fused = max(work / F32_FUSED, memory)
-    apart = savings.flops / CONTRACT_RATE + memory + 2 * savings.bytes / BANDWIDTH
+    apart = savings.flops / CONTRACT_RATE + memory + 2 * savings.bytes / BANDWIDTH + LAUNCH
     if fused <= apart:
         return None
     return f"products that are no matrix products: fused {fused * 1e3:.3g} ms, by a vendor's library {apart * 1e3:.3g} ms"

@@ -57,11 +57,11 @@ def _insert(graph: Graph, region: Region, traced: GraphModule, sizes: Sequence[N
 
 
 def depends_on_itself(region: Region, sizes: Sequence[Node], settled: set[Node]) -> bool:
-    """An input depends on a node of the region, by way of regions done before: as one node it would be on a cycle.
+    """An input depends on a result of the region, by way of regions done before: as one node it would be on a cycle.
 
-    ``settled`` is what the regions done so far depend on; it grows by what this one does.
+    A mask of the region may be what an input is made of: it stays where it is, too. ``settled`` is what the regions done so far depend on; it grows by what this one does.
     """
-    members = set(region.nodes)
+    members = set(region.outputs)
     known: Set[Node] = settled if members.isdisjoint(settled) else frozenset[Node]()
     stack, seen = [*sizes, *region.inputs], set[Node]()
     while stack:
