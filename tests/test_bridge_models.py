@@ -14,7 +14,7 @@ from bridge import fused, regions, reports
 import flashlight_mlir
 from flashlight_mlir.bridge.report import RegionReport, Report
 
-T: Any = pytest.importorskip("transformers", reason="an optional dependency: pip install flashlight-mlir[models]")
+T: Any = pytest.importorskip("transformers", reason="pip install flashlight-mlir[dev]")
 
 WIDTHS: dict[str, int] = {
     "hidden_size": 64,
