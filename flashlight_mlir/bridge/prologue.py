@@ -37,6 +37,7 @@ def _reached(inside: set[Node], chains: Chains, stored: Iterable[Node]) -> set[N
     while stack:
         node = stack.pop()
         known = node in inside or node in found or node in stopped
+        known = known or (node.target is operator.getitem and node.args[0] in stopped)  # a part of what is stored
         if not known and chains.ours.get(node) == "cheap" and not _is_part(node, chains):
             found.add(node)
             stack.extend(node.all_input_nodes)
