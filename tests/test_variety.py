@@ -19,6 +19,7 @@ REASONS = {
     "point_distances": "a sum of squared differences is no contraction: its expansion cancels where they are close",
     "mixed_heads": "no law takes what is known only after the loop out of 'contract'",
     "column_sums": "a reduction is stored: it runs over a dim of the result at each step of another reduction",
+    "relative_shift": "a producer is stored: fused it is computed",
     "gram_matrix": "a plain contraction over S is stored: its result is not streamed",
 }
 """What is refused, or stored, and why."""

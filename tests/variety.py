@@ -180,7 +180,7 @@ def normalised_queries_and_keys(q, k, v, a, b):
     return torch.softmax(scores(norm(q, a), norm(k, b)), -1) @ v
 
 
-@case(lambda s: (*qkv(s), half(H, s, D)), {**QKV, 3: 1})
+@case(lambda s: (*qkv(s), half(H, s, D)), {**QKV, 3: 1}, stored=("[4, 2 * S, S] float16",))
 def relative_shift(q, k, v, r):
     x = torch.einsum("bhid,hjd->bhij", q, r)
     b, h, i, j = x.shape

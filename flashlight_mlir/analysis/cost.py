@@ -24,6 +24,8 @@ CONTRACT_RATE = 4e14
 """Floating-point operations per second of contractions."""
 POINTWISE_RATE = 3e13
 """… and of everything else."""
+FLAT = 8
+"""Instructions of a product for each point: for both factors an address, a load and a conversion, then a product and a sum."""
 BANDWIDTH = 3e12
 """Bytes per second to and from memory."""
 LAUNCH = 2e-6
@@ -89,8 +91,17 @@ def seconds(ops: Iterable[Operation], extents: Mapping[str, Expr], trips: Mappin
         count = float(points(dims, dict(extents)))
         for d, trip in trips.items():
             count *= 1 if d in dims else trip
-        total += 2 * count / CONTRACT_RATE if isinstance(op, ContractOp) else count / POINTWISE_RATE
+        if isinstance(op, ContractOp):
+            total += FLAT * count / POINTWISE_RATE if is_flat(op) else 2 * count / CONTRACT_RATE
+        else:
+            total += count / POINTWISE_RATE
     return total / busy
+
+
+def is_flat(op: ContractOp) -> bool:
+    """One factor has every dim of the other: no product of matrices, but a product for each point and a sum."""
+    left, right = set(dims_of(op.lhs.type)), set(dims_of(op.rhs.type))
+    return left <= right or right <= left
 
 
 @dataclass(frozen=True)

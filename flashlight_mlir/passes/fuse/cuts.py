@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from xdsl.ir import Operation, SSAValue
+from xdsl.ir import Block, Operation, SSAValue
 
-from flashlight_mlir.analysis.cost import Choice, bytes_of, cone, is_whole
+from flashlight_mlir.analysis.cost import Choice, bytes_of, cone, is_flat, is_whole
 from flashlight_mlir.diagnostics import Remark, location_of
 from flashlight_mlir.dialects import tensor_ext as T
 from flashlight_mlir.dialects.loop import ContractOp, ReduceOp, dims_of
@@ -49,15 +49,20 @@ def nested_cut(region: Region, body: Body) -> Cut | None:
         if not isinstance(op, T.ContractOp) or region.plain(op) or _is_root(op.result, region):
             continue
         for value in body.instances(op.result):
-            made_of = value.owner
-            while kind(made_of) == "cast" and isinstance(made_of, PointwiseOp):
-                made_of = made_of.args[0].owner
+            made_of = _before_casts(value)
             if not isinstance(made_of, ContractOp):
                 continue
             sums = [o for o in cone(made_of.operands) if isinstance(o, ReduceOp) and not _short(o, body)]
             if any(body.named(dims_of(o.result.type)) & inner - body.named(made_of.dims) for o in sums):
                 return op.result, "a contraction is stored: it would run again at each step of another reduction"
     return None
+
+
+def _before_casts(value: SSAValue) -> Operation | Block:
+    op = value.owner
+    while kind(op) == "cast" and isinstance(op, PointwiseOp):
+        op = op.args[0].owner
+    return op
 
 
 def _short(op: ReduceOp, body: Body) -> bool:
@@ -102,6 +107,26 @@ def candidates(region: Region, regions: Regions) -> list[SSAValue]:
     return out
 
 
+def flattened(region: Region, body: Body) -> list[SSAValue]:
+    """Products of matrices that are none where the kernel reads them (a shifted diagonal, say): each point takes its own rows."""
+    found: list[SSAValue] = []
+    for op in region.ops:
+        if isinstance(op, T.ContractOp) and not _is_root(op.result, region) and _is_matrix(op):
+            owners = map(_before_casts, body.instances(op.result))
+            if any(isinstance(o, ContractOp) and is_flat(o) for o in owners):
+                found.append(op.result)
+    return found
+
+
+def _is_matrix(op: T.ContractOp) -> bool:
+    a, b, _ = op.maps
+    long = [
+        [x for x, n in zip(own, T.type_of(v).shape, strict=True) if x not in other and n != Expr.of(1)]
+        for own, other, v in ((a, b, op.lhs), (b, a, op.rhs))
+    ]
+    return all(long)
+
+
 def _read_twice(op: Operation) -> bool:
     return len({use.operation for use in op.results[0].uses}) > 1 and not isinstance(op, VIEWS)
 
@@ -134,7 +159,7 @@ class Cuts:
         except TooLarge:
             return far_cut(region, found, f"the kernel would have more than {MOST_OPS} ops")
         cut = next((cut for rule in (forced_cut, nested_cut, crossed_cut) if (cut := rule(region, body))), None)
-        cut = cut or self.priced_cut(region, body, found, elsewhere)
+        cut = cut or self.priced_cut(region, body, dict.fromkeys([*flattened(region, body), *found]), elsewhere)
         if cut is None and region.cropped:
             return far_cut(region, found, f"more than {HORIZON} ops would be computed for one kernel")
         return cut
