@@ -1,0 +1,60 @@
+"""Many shapes and variants in one process leave no file; what is logged is what is counted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from bridge import fused, qkv, reports
+
+from flashlight_mlir.bridge.graph_pass import COUNTERS
+
+HERE = Path(__file__).parent
+VARIANTS = 4
+
+
+def variant(k: int) -> Callable[..., torch.Tensor]:
+    """No two have a kernel in common."""
+
+    def f(q: torch.Tensor, keys: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        scores = (2 + k) * torch.tanh(q @ keys.mT / 20)
+        return torch.softmax(scores + 0.25 * k, -1) @ v
+
+    return f
+
+
+def test_no_file_is_left(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for n in range(12):
+        inputs = qkv(2 + n, 16 if n % 2 else 24)
+        with reports(), torch.no_grad():
+            fused(variant(n % VARIANTS), dynamic=False)(*inputs)
+    assert not list(tmp_path.iterdir())
+
+
+LOGGED = """
+import torch
+from bridge import compiled, qkv, softcap
+from torch._dynamo.utils import counters
+compiled(softcap)(*qkv())
+compiled(lambda x: torch.cumsum(x, 0))(torch.ones(3))
+print(dict(counters["%s"]))
+"""
+
+
+@pytest.mark.parametrize("logs", ["+flashlight_mlir", ""])
+def test_torch_logs_show_ours(logs: str) -> None:
+    env = {**os.environ, "TORCH_LOGS": logs, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]), "TRITON_INTERPRET": "1"}
+    if not logs:
+        del env["TORCH_LOGS"]
+    env["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
+    done = subprocess.run([sys.executable, "-c", LOGGED % COUNTERS], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "'regions': 1, 'kernels': 1, 'refusals': 1" in done.stdout
+    assert ("fused: " in done.stderr) == ("no contraction or reduction follows another" in done.stderr) == bool(logs)
