@@ -92,7 +92,8 @@ def seconds(ops: Iterable[Operation], extents: Mapping[str, Expr], trips: Mappin
         for d, trip in trips.items():
             count *= 1 if d in dims else trip
         if isinstance(op, ContractOp):
-            total += FLAT * count / POINTWISE_RATE if is_flat(op) else 2 * count / CONTRACT_RATE
+            flat = is_flat(op) and reads_again(op, extents)
+            total += FLAT * count / POINTWISE_RATE if flat else 2 * count / CONTRACT_RATE
         else:
             total += count / POINTWISE_RATE
     return total / busy
@@ -102,6 +103,19 @@ def is_flat(op: ContractOp) -> bool:
     """One factor has every dim of the other: no product of matrices, but a product for each point and a sum."""
     left, right = set(dims_of(op.lhs.type)), set(dims_of(op.rhs.type))
     return left <= right or right <= left
+
+
+def reads_again(op: ContractOp, extents: Mapping[str, Expr]) -> bool:
+    """A factor that is loaded has fewer elements than points: a product of matrices would read each once."""
+    for side in (op.lhs, op.rhs):
+        owner = side.owner
+        while isinstance(owner, PointwiseOp) and len(owner.args) == 1:
+            owner = owner.args[0].owner
+        if isinstance(owner, LoadOp) and isinstance(owner.source.type, TensorType):
+            elements = prod(map(nominal, owner.source.type.shape))
+            if elements < points(set(dims_of(side.type)), dict(extents)):
+                return True
+    return False
 
 
 @dataclass(frozen=True)
