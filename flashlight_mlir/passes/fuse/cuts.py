@@ -14,8 +14,8 @@ from flashlight_mlir.dialects.loop import ContractOp, ReduceOp, dims_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse.body import MOST_OPS, Body
+from flashlight_mlir.passes.fuse.flat import TooLarge
 from flashlight_mlir.passes.fuse.regions import HORIZON, SUMS, VIEWS, Region, Regions, core, fusible
-from flashlight_mlir.passes.fuse.substitution import TooLarge
 
 Cut = tuple[SSAValue, str]
 """A value and why it is stored."""

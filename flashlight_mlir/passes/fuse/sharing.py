@@ -13,8 +13,8 @@ from flashlight_mlir.dialects import tensor_ext as T
 from flashlight_mlir.dialects.loop import dims_of
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse.body import Body
+from flashlight_mlir.passes.fuse.flat import TooLarge
 from flashlight_mlir.passes.fuse.regions import SUMS, Regions
-from flashlight_mlir.passes.fuse.substitution import TooLarge
 
 MOST_COLUMNS = 512
 """Columns of all accumulators of a kernel whose roots have different short dims."""

@@ -7,30 +7,26 @@ fresh one. ``substitute-indices`` builds kernels with it and ``form-kernels`` co
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from xdsl.dialects.arith import ConstantOp
-from xdsl.dialects.builtin import Float64Type, FloatAttr, IndexType, IntegerAttr, f32, f64, i64
-from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.dialects.builtin import Float64Type, FloatAttr, IndexType, IntegerAttr, f32, f64
+from xdsl.ir import Operation, SSAValue
 
 from flashlight_mlir.dialects import tensor_ext as T
-from flashlight_mlir.dialects.loop import ContractOp, IndexOp, LoadOp, ReduceOp, StoreOp, dims_of
-from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
+from flashlight_mlir.dialects.loop import ContractOp, LoadOp, ReduceOp, StoreOp, dims_of
+from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
 from flashlight_mlir.dialects.syntax import element_of, is_float, is_number
-from flashlight_mlir.expr import Bounds, Expr
+from flashlight_mlir.expr import Expr
 from flashlight_mlir.passes.fuse import views
 from flashlight_mlir.passes.fuse.axes import Axes, Axis
+from flashlight_mlir.passes.fuse.flat import FlatBody
 from flashlight_mlir.passes.fuse.views import ZERO, Index
 
 ONE = Expr.of(1)
 Key = tuple[SSAValue, Index, SSAValue | None]
 
 
-class TooLarge(Exception):
-    """A body of more ops than any kernel should have."""
-
-
-class Substitution:
+class Substitution(FlatBody):
     """Emits loop ops into ``block``; ``leaf`` says where a value that is not computed here is loaded from.
 
     ``names`` spells the dims in the order they are made, ``order`` is the kernel's; by default ``t0, t1, …`` as made.
@@ -42,28 +38,13 @@ class Substitution:
         names: Sequence[str] = (),
         order: Mapping[str, Expr] | None = None,
     ):
+        super().__init__(order)
         self.leaf = leaf
         self.names = names
-        self.order = order
         self.axes = Axes(lambda v: leaf(v) is not None)
         self.pool: dict[Axis, list[str]] = {}
-        self.dims: dict[str, Expr] = {}
         self.roots: list[str] = []
-        self.block = Block()
         self.cache: dict[Key, SSAValue] = {}
-        self.made: dict[object, SSAValue] = {}
-        self.origin: Operation | None = None
-        self.limit: int | None = None
-        self.count = 0
-
-    @property
-    def bounds(self) -> Bounds:
-        return self.dims
-
-    @property
-    def sequence(self) -> Sequence[str]:
-        """The dims in the kernel's order."""
-        return list(self.order if self.order is not None else self.dims)
 
     def bind(self, axis: Axis, extent: Expr, free: Container[str]) -> Expr:
         """A dim for an axis: one that its class has and that is not ``free`` here, or a new one; an axis of one element needs none."""
@@ -77,44 +58,6 @@ class Substitution:
             self.dims[name] = extent
             pool.append(name)
         return Expr.of(name)
-
-    def add(self, op: Operation) -> SSAValue:
-        if self.origin is not None:
-            op.location = self.origin.location
-        self.block.add_op(op)
-        self.count += 1
-        if self.limit is not None and self.count > self.limit:
-            raise TooLarge
-        return op.results[0]
-
-    def once(self, key: object, make: Callable[[], Operation]) -> SSAValue:
-        """The value that ``key`` tells, emitted at its first use."""
-        if key not in self.made:
-            self.made[key] = self.add(make())
-        return self.made[key]
-
-    def pointwise(self, name: str, *args: SSAValue, to: Attribute | None = None) -> SSAValue:
-        return self.once((name, args, to), lambda: build(name, *args, to=to, order=self.sequence))
-
-    def constant(self, value: float | int, type: Attribute) -> SSAValue:
-        of: Any = type  # float, integer or index: xDSL's constructors want the very class
-        attr = FloatAttr(float(value), of) if is_float(type) else IntegerAttr(int(value), of)
-        return self.once(attr, lambda: ConstantOp(attr))
-
-    def index_value(self, entry: Expr | SSAValue) -> SSAValue:
-        if isinstance(entry, SSAValue):
-            return entry
-        if entry.constant is not None:
-            return self.constant(entry.constant, IndexType())
-        return self.once(entry, lambda: IndexOp(entry, self.sequence))
-
-    def binary(self, name: str, a: Expr | SSAValue, b: Expr | SSAValue) -> SSAValue:
-        """Arithmetic on an index that is a value."""
-        return self.pointwise(name, *(self._as_i64(x) for x in (a, b)))
-
-    def _as_i64(self, entry: Expr | SSAValue) -> SSAValue:
-        value = self.index_value(entry)
-        return value if element_of(value.type) == i64 or not dims_of(value.type) else self.pointwise("cast", value, to=i64)
 
     def root(self, value: SSAValue, number: int) -> None:
         """Compute ``value`` over fresh dims and store it as a result."""
@@ -176,7 +119,7 @@ class Substitution:
                 at = self.at(op.at, index[axis : axis + rank], mask)
                 return self.at(op.source, (*index[:axis], at, *index[axis + rank :]), mask)
             case T.IotaOp():
-                return self._number(index[op.axis.value.data], op.result.type.element_type)
+                return self.number(index[op.axis.value.data], op.result.type.element_type)
             case T.ReduceOp():
                 return self._reduce(op, index, mask)
             case T.ContractOp():
@@ -189,28 +132,20 @@ class Substitution:
         spans = zip(index, T.type_of(source).shape, strict=True)
         return all(isinstance(e, Expr) and e.is_nonnegative(self.bounds) and e.is_below(n, self.bounds) for e, n in spans)
 
-    def _number(self, entry: Expr | SSAValue, element: Attribute) -> SSAValue:
-        if isinstance(entry, Expr) and entry.constant is not None:
-            return self.constant(entry.constant, element)
-        return self._cast(self.index_value(entry), element)
-
-    def _cast(self, value: SSAValue, element: Attribute) -> SSAValue:
-        return value if element_of(value.type) == element else self.pointwise("cast", value, to=element)
-
     def _pointwise(self, op: PointwiseOp, index: Index, mask: SSAValue | None) -> SSAValue:
         args = [self.at(a, index if isinstance(a.type, T.TensorType) else (), mask) for a in op.operands]
         element = element_of(op.result.type)
         if kind(op) == "cast":
-            return self._cast(args[0], element)
-        return self._cast(self.pointwise(op.ROW.name, *args), element)
+            return self.cast(args[0], element)
+        return self.cast(self.pointwise(op.ROW.name, *args), element)
 
     def _pad(self, op: T.PadOp, index: Index, mask: SSAValue | None) -> SSAValue:
         axis, low = op.axis.value.data, Expr.of(op.low.value.data)
         inner = views.shift(axis, low, index, self)
         size = T.type_of(op.source).shape[axis]
-        inside = self._all(mask, self._compare("ge", index[axis], low), self._compare("lt", index[axis], low + size))
+        inside = self.conjunction(mask, self.compare("ge", index[axis], low), self.compare("lt", index[axis], low + size))
         value = self.at(op.source, inner, inside)
-        return value if inside is mask else self._select(inside, value, None)
+        return value if inside is mask else self.select(inside, value, None)
 
     def _concat(self, op: T.ConcatOp, index: Index, mask: SSAValue | None) -> SSAValue:
         axis, start = op.axis.value.data, ZERO
@@ -218,40 +153,17 @@ class Substitution:
         ends: list[tuple[SSAValue, SSAValue | None]] = []
         for k, part in enumerate(op.parts):
             stop = start + T.type_of(part).shape[axis]
-            after = None if k == 0 else self._compare("ge", index[axis], start)
-            before = None if k == len(op.parts) - 1 else self._compare("lt", index[axis], stop)
+            after = None if k == 0 else self.compare("ge", index[axis], start)
+            before = None if k == len(op.parts) - 1 else self.compare("lt", index[axis], stop)
             inner = views.shift(axis, start, index, self)
-            value = self.at(part, inner, self._all(mask, after, before))
-            value = self._cast(value, element_of(op.result.type)) if dims_of(value.type) else value  # an index is i64 here
+            value = self.at(part, inner, self.conjunction(mask, after, before))
+            value = self.cast(value, element_of(op.result.type)) if dims_of(value.type) else value  # an index is i64 here
             ends.append((value, before))
             start = stop
         for value, before in reversed(ends):
-            result = value if result is None or before is None else self._select(before, value, result)
+            result = value if result is None or before is None else self.select(before, value, result)
         assert result is not None
         return result
-
-    def _compare(self, name: str, entry: Expr | SSAValue, limit: Expr) -> SSAValue | None:
-        """The predicate, or None where it always holds."""
-        if isinstance(entry, Expr):
-            holds = (entry - limit).is_nonnegative(self.bounds) if name == "ge" else entry.is_below(limit, self.bounds)
-            if holds:
-                return None
-            return self.pointwise(name, self.index_value(entry), self.index_value(limit))
-        return self.pointwise(name, self._as_i64(entry), self._as_i64(limit))
-
-    def _all(self, *masks: SSAValue | None) -> SSAValue | None:
-        result: SSAValue | None = None
-        for mask in masks:
-            if mask is not None:
-                result = mask if result is None else self.pointwise("and", result, mask)
-        return result
-
-    def _select(self, mask: SSAValue | None, value: SSAValue, other: SSAValue | None) -> SSAValue:
-        if mask is None:
-            return value
-        if other is None:
-            other = self.constant(0, element_of(value.type))
-        return self.pointwise("select", mask, value, other)
 
     def _reduce(self, op: T.ReduceOp, index: Index, mask: SSAValue | None) -> SSAValue:
         shape, outer = T.type_of(op.source).shape, iter(index)
@@ -270,13 +182,13 @@ class Substitution:
             value = self._sum_up(op.kind.data, value, held)
         if op.kind.data == "sum":
             value = self._times(value, [d for d in fresh if d not in held])
-        return self._cast(value, op.result.type.element_type)
+        return self.cast(value, op.result.type.element_type)
 
     def _times(self, value: SSAValue, dims: Sequence[str]) -> SSAValue:
         """The sum of a value that is the same along ``dims``."""
         for d in dims:
             element = f32 if isinstance(element_of(value.type), Float64Type) else element_of(value.type)
-            extent = self._number(self.dims[d], element)
+            extent = self.number(self.dims[d], element)
             value = extent if self._is_one(value) else self._product(value, extent)
         return value
 
@@ -317,17 +229,17 @@ class Substitution:
         alike = [d for d in over if d not in held]
         wide = f64 if element == f64 else f32
         if is_float(lhs.type) and (alike or (held and (is_number(lhs.type) or is_number(rhs.type)))):
-            lhs, rhs = (v if is_number(v.type) else self._cast(v, wide) for v in (lhs, rhs))
+            lhs, rhs = (v if is_number(v.type) else self.cast(v, wide) for v in (lhs, rhs))
             product = self._product(lhs, rhs)
-            return self._cast(self._times(self._sum_up("sum", product, held) if held else product, alike), element)
+            return self.cast(self._times(self._sum_up("sum", product, held) if held else product, alike), element)
         if not held:
-            return self._cast(self._times(self.pointwise("mul", lhs, rhs), alike), element)
+            return self.cast(self._times(self.pointwise("mul", lhs, rhs), alike), element)
         if not is_float(lhs.type):
-            return self._cast(self._times(self._sum_up("sum", self.pointwise("mul", lhs, rhs), held), alike), element)
+            return self.cast(self._times(self._sum_up("sum", self.pointwise("mul", lhs, rhs), held), alike), element)
         precision = op.precision.data if op.precision else None
         key = ("contract", lhs, rhs, tuple(held), wide, precision)
         made = self.once(key, lambda: ContractOp(lhs, rhs, held, self.sequence, wide, precision))
-        return self._cast(made, element)
+        return self.cast(made, element)
 
     def _sum_up(self, kind: str, value: SSAValue, over: Sequence[str]) -> SSAValue:
         return self.once(("reduce", kind, value, tuple(over)), lambda: ReduceOp(kind, value, over))
