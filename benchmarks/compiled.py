@@ -2,7 +2,8 @@
 
     python benchmarks/compiled.py [--dtype bfloat16] [--json FILE]
 
-Regions or the reason why there is none, times in the same run, peak memory and cold compile time, on the GPU at hand.
+Regions or the reason why there is none, how far the results are apart, times in the same run, peak memory and cold compile
+time, on the GPU at hand.
 """
 
 from __future__ import annotations
@@ -46,14 +47,24 @@ def milliseconds(f: Callable[[], object]) -> float:
     return float(triton.testing.do_bench(f, warmup=30, rep=100, return_mode="median"))
 
 
-def run(f: Callable[..., Any], args: tuple[Any, ...], **how: Any) -> dict[str, Any]:
+def listed(x: Any) -> list[torch.Tensor]:
+    return list(x) if isinstance(x, tuple | list) else [x]
+
+
+def difference(a: Any, b: Any) -> float:
+    """The largest difference of two results, relative to the largest value."""
+    pairs = [(x.double(), y.double()) for x, y in zip(listed(a), listed(b), strict=True)]
+    return max(((x - y).abs().max() / y.abs().max().clamp(min=1e-30)).item() for x, y in pairs)
+
+
+def run(f: Callable[..., Any], args: tuple[Any, ...], **how: Any) -> tuple[dict[str, Any], Any]:
     torch._dynamo.reset()
     compiled: Any = torch.compile(f, **how)
     start = time.perf_counter()
-    compiled(*args)
+    result = compiled(*args)
     torch.cuda.synchronize()
     first = time.perf_counter() - start
-    return {"cold_s": first, "ms": milliseconds(lambda: compiled(*args)), "MiB": peak(lambda: compiled(*args))}
+    return {"cold_s": first, "ms": milliseconds(lambda: compiled(*args)), "MiB": peak(lambda: compiled(*args))}, result
 
 
 def main() -> None:
@@ -80,8 +91,10 @@ def main() -> None:
                 seen: list[Report] = []
                 graph_pass.listeners[:] = [seen.append]
                 with torch.no_grad():
-                    row["ours"] = run(program.function, args, backend=flashlight)
-                    row["inductor"] = run(program.function, args)
+                    row["ours"], ours = run(program.function, args, backend=flashlight)
+                    row["inductor"], theirs = run(program.function, args)
+                    row["difference"] = difference(ours, theirs)
+                    del ours, theirs
                 row["regions"] = sum(r.copies for s in seen for r in s.regions)
                 row["refusals"] = [str(r) for s in seen for r in s.refusals]
                 row["ratio"] = row["ours"]["ms"] / row["inductor"]["ms"]
