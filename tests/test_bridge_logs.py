@@ -58,3 +58,24 @@ def test_torch_logs_show_ours(logs: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "'regions': 1, 'kernels': 1, 'refusals': 1" in done.stdout
     assert ("fused: " in done.stderr) == ("no contraction or reduction follows another" in done.stderr) == bool(logs)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_one_line_says_so_and_launches_are_counted() -> None:
+    code = """
+import sys, torch
+from torch._dynamo.utils import counters
+from flashlight_mlir.bridge.backend import flashlight
+q = torch.randn(1, 2, 20, 16)
+def f(q): return torch.softmax(torch.tanh(q @ q.mT), -1) @ q
+with torch.no_grad():
+    for n in (20, 30):
+        torch._dynamo.reset()
+        torch.compile(f, backend=flashlight)(torch.randn(1, 2, n, 16))
+print(counters["flashlight_mlir"]["launches"])
+"""
+    for interpret, said, launches in (("0", 1, "0"), ("1", 0, "2")):
+        env = {**os.environ, "TRITON_INTERPRET": interpret, "PYTHONPATH": str(HERE.parent)}
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+        assert done.stdout.strip() == launches
+        assert done.stderr.count("there is no GPU") == said
