@@ -68,12 +68,20 @@ def compiled(f: Callable[..., Any], **options: Any) -> Callable[..., Any]:
 
 def fused(f: Callable[..., Any], options: Options | None = None, **others: Any) -> Callable[..., Any]:
     """The graph after our pass, run op by op: without the seconds that a C++ compiler takes for the rest."""
+    return _by_ops(f, {"joint_custom_pre_pass": FusePass(options or Options())}, others)
 
+
+def unfused(f: Callable[..., Any], **others: Any) -> Callable[..., Any]:
+    """The same without our pass."""
+    return _by_ops(f, {}, others)
+
+
+def _by_ops(f: Callable[..., Any], patches: dict[str, Any], others: dict[str, Any]) -> Callable[..., Any]:
     def run(gm: torch.fx.GraphModule, _: Any, **__: Any) -> Any:
         return make_boxed_func(gm.forward)
 
     def backend(gm: torch.fx.GraphModule, inputs: Any) -> Any:
-        return compile_fx(gm, inputs, inner_compile=run, config_patches={"joint_custom_pre_pass": FusePass(options or Options())})
+        return compile_fx(gm, inputs, inner_compile=run, config_patches=patches)
 
     return torch.compile(f, backend=backend, **others)
 
