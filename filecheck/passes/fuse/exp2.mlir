@@ -123,3 +123,28 @@ func.func @read(%x: !tensor_ext.tensor<B, 16 : f16>, %y: !tensor_ext.tensor<T, 1
   } : !tensor_ext.tensor<B : f32>, !tensor_ext.tensor<B : f32>
   func.return %r, %t : !tensor_ext.tensor<B : f32>, !tensor_ext.tensor<B : f32>
 }
+
+// The most negative number of bf16 times log₂e would be -∞: scores hide behind -2¹²⁶ as well.
+// CHECK-LABEL: @finite
+// CHECK:       %[[far:.*]] = arith.constant -8.5{{.*}}e+37 : f64
+// CHECK:       pointwise.add %{{.*}}, %[[far]]
+// CHECK:       pointwise.exp2
+func.func @finite(%x: !tensor_ext.tensor<B, 16 : bf16>, %y: !tensor_ext.tensor<64, 16 : bf16>) -> !tensor_ext.tensor<B : f32> {
+  %r = loop.kernel @k0(%X = %x, %Y = %y) dims [b = B, j = 64, d = 16] {
+    %far = arith.constant -3.3895313892515355e+38 : f64
+    %q = loop.load %X[b, d] : !loop.tile<b, d : bf16>
+    %y_0 = loop.load %Y[j, d] : !loop.tile<j, d : bf16>
+    %0 = loop.contract %q, %y_0 over [d] : !loop.tile<b, j : f32>
+    %i = loop.index b - j : !loop.tile<b, j : index>
+    %zero = arith.constant 0 : index
+    %k = pointwise.ge %i, %zero : !loop.tile<b, j : i1>
+    %1 = pointwise.add %0, %far : !loop.tile<b, j : f32>
+    %s = pointwise.select %k, %0, %1 : !loop.tile<b, j : f32>
+    %2 = loop.reduce max %s over [j] : !loop.tile<b : f32>
+    %3 = pointwise.sub %s, %2 : !loop.tile<b, j : f32>
+    %4 = pointwise.exp %3 : !loop.tile<b, j : f32>
+    %5 = loop.reduce sum %4 over [j] : !loop.tile<b : f32>
+    loop.store %5, 0[b]
+  } : !tensor_ext.tensor<B : f32>
+  func.return %r : !tensor_ext.tensor<B : f32>
+}

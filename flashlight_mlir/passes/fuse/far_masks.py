@@ -1,0 +1,60 @@
+"""Finite masks in units of log₂e: the most negative number of f32 times log₂e is -∞, and a row of them would be 0/0.
+
+A score that hides behind ``c`` is told from the others only by lying far below them, so any other ``c`` as far below will do.
+"""
+
+from __future__ import annotations
+
+from math import copysign, inf
+
+from xdsl.dialects.arith import ConstantOp
+from xdsl.dialects.builtin import FloatAttr, f64
+from xdsl.ir import Operation, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from flashlight_mlir.dialects.loop import KernelOp, ReduceOp
+from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
+from flashlight_mlir.passes.fuse.rescale import number
+
+FAR = 2.0**126
+"""Times log₂e it is a number of f32 (and of bf16); a score below FAR / 2²⁵ in size vanishes beside it."""
+
+
+def is_far(value: SSAValue) -> bool:
+    constant = number(value)
+    return constant is not None and FAR < abs(constant) < inf
+
+
+def bring_nearer(kernel: KernelOp) -> bool:
+    """Replace a finite mask beyond ``FAR`` by ``FAR``; False if there are several, or more than maxima and exponentials see it."""
+    found = [(op, k) for op in kernel.body.walk() if isinstance(op, PointwiseOp) for k, a in enumerate(op.args) if is_far(a)]
+    if not found:
+        return True
+    op, k = found[0]
+    if len(found) > 1 or kind(op) not in ("add", "sub", "select") or not _only_compared(op.results[0]):
+        return False
+    constant = ConstantOp(FloatAttr(copysign(FAR, number(op.args[k]) or 0), f64))
+    constant.location = op.location
+    Rewriter.insert_op(constant, InsertPoint.before(op))
+    op.operands[k] = constant.result
+    return True
+
+
+def _only_compared(score: SSAValue) -> bool:
+    return all(_compares(use.operation) for use in score.uses)
+
+
+def _compares(op: Operation) -> bool:
+    if isinstance(op, ReduceOp):
+        return op.kind.data in ("max", "min")
+    if not isinstance(op, PointwiseOp):
+        return False
+    match kind(op):
+        case "exp":
+            return True
+        case "mul":
+            return any(number(a) is not None for a in op.args) and _only_compared(op.results[0])
+        case "add" | "sub" | "select" | "max" | "min":
+            return _only_compared(op.results[0])
+        case _:
+            return False
