@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import sys
 import time
 import traceback
 from collections import Counter
@@ -26,6 +27,10 @@ from torch._dynamo.utils import counters
 import flashlight_mlir.bridge.graph_pass as graph_pass
 from flashlight_mlir.bridge.backend import flashlight
 from flashlight_mlir.bridge.report import Report
+
+sys.path.insert(0, str(Path(__file__).parent))
+from exclusive import exclusive
+from peers import peak
 
 Config = dict[str, Any]
 LLAMA = {"hidden_size": 4096, "intermediate_size": 8192, "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 1000}
@@ -73,7 +78,6 @@ def milliseconds(f: Callable[[], object]) -> float:
 
 def cold(model: torch.nn.Module, given: dict[str, torch.Tensor], **how: Any) -> tuple[Callable[..., Any], float]:
     """The compiled model, and seconds until its first result."""
-    torch._dynamo.reset()
     compiled: Any = torch.compile(model, **how)
     start = time.perf_counter()
     hidden(compiled, given)
@@ -82,6 +86,7 @@ def cold(model: torch.nn.Module, given: dict[str, torch.Tensor], **how: Any) -> 
 
 
 def measure(family: str, options: Config, batch: int, length: int) -> dict[str, Any]:
+    torch._dynamo.reset()
     model = make(family, options, "eager").cuda().to(torch.bfloat16)
     given = inputs(family, options.get("vocab_size", 1000), batch, length, "cuda")
     seen: list[Report] = []
@@ -100,17 +105,17 @@ def measure(family: str, options: Config, batch: int, length: int) -> dict[str, 
     reference = hidden(copy.deepcopy(model).double(), given)[kept]
     a, b = ((x[kept].double() - reference).abs() for x in (ours, eager))
     row |= {"mean_ratio": (a.mean() / b.mean()).item(), "max_ratio": (a.max() / b.max()).item(), "mean": a.mean().item()}
-    del reference
-    row["ours"] = milliseconds(lambda: hidden(compiled, given))
-    row["eager"] = milliseconds(lambda: hidden(model, given))
-    plain, row["inductor_compile_s"] = cold(model, given)
-    row["inductor"] = milliseconds(lambda: hidden(plain, given))
+    del reference, ours, eager, a, b
+    torch.cuda.empty_cache()
+    forms: dict[str, Callable[..., Any]] = {"ours": compiled, "eager": model}
+    forms["inductor"], row["inductor_compile_s"] = cold(model, given)
     try:
-        sdpa = make(family, options, "sdpa").cuda().to(torch.bfloat16)
-        fused, _ = cold(sdpa, given)
-        row["sdpa"] = milliseconds(lambda: hidden(fused, given))
+        forms["sdpa"], _ = cold(make(family, options, "sdpa").cuda().to(torch.bfloat16), given)
     except Exception as e:  # the family has no such form
         row["sdpa"] = str(e)[:80]
+    with exclusive():
+        row |= {name: milliseconds(lambda form=form: hidden(form, given)) for name, form in forms.items()}
+        row |= {f"{name}_MiB": peak(lambda form=form: hidden(form, given)) for name, form in forms.items()}
     return row
 
 
