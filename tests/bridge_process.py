@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,15 @@ def count(cls: type, name: str, calls: list[str]) -> None:
     setattr(cls, name, counted)
 
 
-def main(*, options: dict[str, Any], source: str, precision: str, lengths: list[int], load: str, save: str) -> dict[str, Any]:
-    """``source`` stands for another version of ours; ``load`` and ``save`` are files of ``torch.compiler``'s artifacts."""
+def main(
+    *, options: dict[str, Any], source: str, precision: str, lengths: list[int], load: str, save: str, largest: int
+) -> dict[str, Any]:
+    """``source`` stands for another version of ours; ``load`` and ``save`` are files of ``torch.compiler``'s artifacts.
+
+    No file may have more than ``largest`` bytes: the disk is full then.
+    """
+    if largest:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     passes, launches = list[str](), list[str]()
     count(graph_pass.FusePass, "__call__", passes)
     count(Launcher, "__call__", launches)
@@ -64,5 +72,5 @@ def main(*, options: dict[str, Any], source: str, precision: str, lengths: list[
 
 if __name__ == "__main__":
     given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {}
-    default = {"options": {}, "source": "", "precision": "ieee", "lengths": [19], "load": "", "save": ""}
+    default = {"options": {}, "source": "", "precision": "ieee", "lengths": [19], "load": "", "save": "", "largest": 0}
     print(json.dumps(main(**{**default, **given})))

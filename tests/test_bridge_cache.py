@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from flashlight_mlir.bridge.options import Options
 
 HERE = Path(__file__).parent
 TOLERANCE = 2e-6
+GRAPHS = ("fxgraph", "aotautograd")
+"""torch's folders of compiled graphs."""
 
 
 def start(cache: Path, **given: Any) -> subprocess.Popen[str]:
@@ -67,6 +70,28 @@ def test_a_second_process(cache: Path, tmp_path: Path) -> None:
     for name in set(found) - {"same", "artifacts"}:
         assert found[name]["passes"] == found[name]["regions"] == 1, name
         assert found[name]["hits"] == 0, name
+
+
+def test_a_folder_that_is_spoilt(cache: Path, tmp_path: Path) -> None:
+    """Files cut short, folders that cannot be made, a disk without space: the kernel is built again, and is the right one.
+
+    Only graphs: torch's own error is what a user sees, with us or without, where it cannot write or read back its generated Python.
+    """
+    short, closed, full = (tmp_path / name for name in ("short", "closed", "full"))
+    shutil.copytree(cache / "inductor", short / "inductor")
+    stored = [p for folder in GRAPHS for p in (short / "inductor" / folder).rglob("*") if p.is_file()]
+    assert len(stored) == len(GRAPHS)
+    for path in stored:
+        os.truncate(path, path.stat().st_size // 2)
+    (closed / "inductor").mkdir(parents=True)
+    for folder in GRAPHS:
+        (closed / "inductor" / folder).touch()
+    python = max(p.stat().st_size for p in (cache / "inductor").rglob("*.py"))
+    assert python + 1 < min(p.stat().st_size for folder in GRAPHS for p in (cache / "inductor" / folder).rglob("*") if p.is_file())
+    for process in (start(short), start(closed), start(full, largest=python + 1)):
+        found = answer(process)
+        assert (found["passes"], found["regions"], found["hits"]) == (1, 1, 0)
+    assert not [p for folder in GRAPHS for p in (full / "inductor" / folder).rglob("*") if p.stat().st_size > python + 1]
 
 
 def test_eight_at_once_and_one_killed(tmp_path: Path) -> None:
