@@ -20,6 +20,10 @@ def masked(q: T, k: T, v: T, mask: T) -> T:
     return torch.softmax((5 * torch.tanh(q @ k.mT / 20)).masked_fill(mask, -torch.inf), -1) @ v
 
 
+def masked_by_bytes(q: T, k: T, v: T, mask: T) -> T:
+    return torch.softmax((5 * torch.tanh(q @ k.mT / 20)).masked_fill(mask == 0, -1e9) - 0.1 * mask, -1) @ v
+
+
 def autocast(q: T, k: T, v: T) -> T:
     with torch.autocast("cpu", dtype=torch.float16):
         return softcap(q, k, v)
@@ -62,6 +66,44 @@ def dropped_weights(q: T, k: T, v: T) -> T:
     return F.dropout(torch.softmax(5 * torch.tanh(q @ k.mT / 20), -1), 0.5) @ v
 
 
+def writes_at(q: T, k: T, v: T, keys: T, values: T, at: T) -> T:
+    keys.index_copy_(2, at, k)
+    values.index_copy_(2, at, v)
+    return softcap(q, keys, values)
+
+
+def writes_a_slice(q: T, k: T, v: T, keys: T, values: T) -> T:
+    keys[:, :, 4:23] = k
+    values[:, :, 4:23] = v
+    return softcap(q, keys[:, :, :23], values[:, :, :23])
+
+
+def appends(q: T, k: T, v: T, keys: T, values: T) -> tuple[T, T, T]:
+    keys, values = torch.cat([keys, k], 2), torch.cat([values, v], 2)
+    return softcap(q, keys, values), keys, values
+
+
+def updates_scores(q: T, k: T, v: T) -> T:
+    s = q @ k.mT
+    return s.mul_(0.1).tanh_().masked_fill_(s > 0.9, -9).softmax(-1) @ v
+
+
+def dropping(p: float, training: bool) -> Callable[[T, T, T], T]:
+    return lambda q, k, v: F.dropout(torch.softmax(5 * torch.tanh(q @ k.mT / 20), -1), p, training) @ v
+
+
+def jagged(*lengths: int) -> T:
+    return torch.nested.nested_tensor([torch.randn(n, 2, 16) for n in lengths], layout=torch.jagged)
+
+
+def cache() -> tuple[T, T]:
+    return torch.randn(1, 2, 32, 16), torch.randn(1, 2, 32, 16)
+
+
+def heads_first(n: T, k: T, v: T) -> T:
+    return softcap(torch.nested.to_padded_tensor(n, 0.0).transpose(1, 2), k, v)
+
+
 def branches(q: T, k: T, v: T) -> T:
     return torch.cond(q.sum() > 0, lambda q, k, v: softcap(q, k, v), lambda q, k, v: softcap(k, q, v) + 1, (q, k, v))
 
@@ -76,7 +118,7 @@ def interleaved(q: T, k: T, v: T) -> tuple[T, T]:
 
 def cases() -> dict[str, Case]:
     q, k, v = x = tuple(qkv())
-    keep = torch.rand(19, 19) > 0.3
+    keep, at = torch.rand(19, 19) > 0.3, torch.arange(3, 22)
     return {
         "f16": (softcap, tuple(t.half() for t in x), 1),
         "f64": (softcap, tuple(t.double() for t in x), 0),
@@ -114,6 +156,18 @@ def cases() -> dict[str, Case]:
             (*x, v[0, 0, :5, 0]),
             1,
         ),
+        "cache written at positions": (writes_at, (*x, *cache(), at), 1),
+        "cache written by slice": (writes_a_slice, (*x, *cache()), 1),
+        "cache that grows": (appends, (*x, *cache()), 1),
+        "scores are updated": (updates_scores, x, 1),
+        "dropout of nothing": (dropping(0.0, True), x, 1),
+        "dropout of all": (dropping(1.0, True), x, 1),
+        "a result is given": (lambda q, k, v, o: torch.add(softcap(q, k, v), 1, out=o), (*x, torch.empty_like(q)), 1),
+        "jagged": (lambda q: F.scaled_dot_product_attention(*[q.transpose(1, 2)] * 3).transpose(1, 2).values(), (jagged(3, 7),), 0),
+        "jagged, padded": (heads_first, (jagged(19), k, v), 1),
+        "mask of bytes": (masked_by_bytes, (*x, keep.to(torch.uint8)), 1),
+        "float8": (lambda q, k, v: softcap(q.to(torch.float8_e4m3fn).float(), k, v), x, 1),
+        "tangents": (lambda q, k, v: torch.func.jvp(lambda q: softcap(q, k, v), (q,), (k,)), x, 1),
         "branches": (branches, x, 2),
         "interleaved": (interleaved, x, 1),
     }

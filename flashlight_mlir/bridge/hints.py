@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from flashlight_mlir.bridge.nodes import tensors
-from flashlight_mlir.frontend.dtypes import ELEMENTS
+from flashlight_mlir.bridge.nodes import KEPT, tensors
 from flashlight_mlir.frontend.handlers import HANDLERS
 
 BACKWARD = "where no gradient is needed, call it under torch.no_grad() or torch.inference_mode()"
@@ -24,5 +23,5 @@ def advice(node: Node, device: torch.device) -> str | None:
     if any(x.dtype == torch.float64 for x in around):
         return "compute in float32, float16 or bfloat16"
     target: Any = node.target
-    known = str(target) in HANDLERS or any(x.dtype not in ELEMENTS for x in around)
+    known = str(target) in HANDLERS or any(x.dtype not in KEPT for x in around)
     return None if known or not hasattr(target, "namespace") else "docs/add-an-op.md says how an op is added"

@@ -18,9 +18,13 @@ from flashlight_mlir.frontend import aten_linear, aten_reductions, importer
 from flashlight_mlir.frontend.builder import Number
 from flashlight_mlir.frontend.dtypes import ELEMENTS
 from flashlight_mlir.frontend.handlers import HANDLERS, VIEWS
+from flashlight_mlir.runtime.launch import DTYPES
 
 Kind = Literal["contraction", "reduction", "cheap"]
 _ = importer  # loads every handler
+KEPT = ELEMENTS.keys() & set(DTYPES.values())
+"""What a kernel can load and store: the importer knows more dtypes than that."""
+
 HEADS = 32
 """A convolution that mixes so few channels waits for memory: with what precedes it, it need not."""
 _POSITIONS = ("aten.max.dim", "aten.min.dim")
@@ -67,7 +71,7 @@ def supported(node: Node, device: torch.device) -> str | None:
             return f"it mixes {x.device} with {device}"
         if x.layout != torch.strided:
             return f"it has a tensor of layout {x.layout}"
-        if x.dtype not in ELEMENTS:
+        if x.dtype not in KEPT:
             return f"values of {x.dtype} are not supported"
     if node.target is operator.getitem:
         source = node.args[0]
