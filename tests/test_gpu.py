@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 import triton
 from bridge import compiled, precision, regions, reports, softcap
 from programs import Program, programs
+from torch._inductor import config
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 from accuracy import bounds, data, exact, listed
@@ -21,8 +23,15 @@ ON_GPU = torch.cuda.is_available() and not triton.knobs.runtime.interpret
 pytestmark = pytest.mark.skipif(not ON_GPU, reason="no GPU, or Triton's interpreter")
 
 DTYPES = [torch.bfloat16, torch.float16, torch.float32]
-VENDORS = ("vendor", "without a contraction", "library", "f32 products", "single contraction")
-"""What a refusal of a whole example may say."""
+ELSEWHERE = ("vendor", "reductions without a contraction", "f32 products", "no contraction or reduction follows another")
+"""What the refusal of a whole example may say."""
+
+
+@pytest.fixture(autouse=True)
+def _without_caches() -> Iterator[None]:
+    """A graph from torch's caches reaches no pass, so that there is no report to look at."""
+    with config.patch(force_disable_caches=True):
+        yield
 
 
 def qkv(length: int, d: int = 64, dtype: torch.dtype = torch.bfloat16, device: str = "cuda") -> list[torch.Tensor]:
@@ -32,7 +41,8 @@ def qkv(length: int, d: int = 64, dtype: torch.dtype = torch.bfloat16, device: s
 def assert_claims(got: Any, f: Any, args: tuple[Any, ...]) -> None:
     """Claims 1 and 2 of the README."""
     for ours, eager, reference in zip(listed(got), listed(f(*args)), listed(exact(f, args)), strict=True):
-        assert (ours.shape, ours.stride(), ours.dtype) == (eager.shape, eager.stride(), eager.dtype)
+        assert (ours.shape, ours.dtype) == (eager.shape, eager.dtype)
+        assert ours.stride() == eager.stride() or not eager.numel()
         assert (broken := bounds(ours, eager, reference.double())) is None, broken
 
 
@@ -52,12 +62,13 @@ def test_examples(program: Program, dtype: torch.dtype, dynamic: bool) -> None:
             torch.manual_seed(length)
             args = inputs_of(program, length, dtype)
             for kind in ("x1", "x10", "huge"):
-                args = data(kind, args)
-                assert_claims(run(*args), program.function, args)
+                given = data(kind, args)
+                got = run(*given)
+                if any(report.regions for report in found):  # else it is Inductor's
+                    assert_claims(got, program.function, given)
     assert len(found) == 1
     reasons = [str(r) for r in found[0].refusals]
-    assert regions(found) == 1 or any(word in reason for reason in reasons for word in VENDORS), reasons
-    print(program.name, dtype, regions(found), reasons)
+    assert regions(found) == 1 or any(word in reason for reason in reasons for word in ELSEWHERE), reasons
 
 
 def test_cuda_graphs_see_changed_data() -> None:
@@ -124,7 +135,7 @@ def test_several_devices() -> None:
                 torch.testing.assert_close(got, expected, atol=2e-2, rtol=2e-2)
             for args in (b, a, b):
                 torch.testing.assert_close(each(*args), softcap(*args), atol=2e-2, rtol=2e-2)
-    print(regions(found), [str(r) for f in found for r in f.refusals])
+    assert regions(found) == 3
 
 
 def test_offsets_beyond_31_bits() -> None:
@@ -146,11 +157,10 @@ def test_offsets_beyond_31_bits() -> None:
 def test_the_precision_of_f32_is_torchs(name: str) -> None:
     torch.manual_seed(0)
     args = tuple(qkv(300, dtype=torch.float32))
-    with torch.no_grad(), precision(name), reports() as found:
+    with torch.no_grad(), precision(name), reports():
         got = compiled(softcap)(*args)
     error = (got.double() - softcap(*(x.double() for x in args))).abs().max().item()
     assert (error < 1e-5) == (name == "ieee"), error
-    print(name, regions(found), error)
 
 
 LENGTHS = [19, 2, 3, 5, 7, 8, 13, 16, 17, 23, 31, 32, 33, 48, 61, 64, 65, 96, 1000, 127]
@@ -214,7 +224,6 @@ def test_a_standalone_file(tmp_path: Path) -> None:
     path.write_text(region.file)
     done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    print(done.stdout)
 
 
 def test_launches_are_bitwise_equal() -> None:
