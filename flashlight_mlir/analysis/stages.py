@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from flashlight_mlir.analysis.accumulators import Accumulator, describe
+from flashlight_mlir.analysis.empty import corrected
 from flashlight_mlir.analysis.patterns import Law, rebuild
 from flashlight_mlir.analysis.separate import Context, Refused
 from flashlight_mlir.analysis.terms import Pool, Term
@@ -22,13 +24,15 @@ class Stages:
     streamed: frozenset[str]
     laws: Sequence[Law]
     refuse: Callable[[Term, Refused], None]
+    flat: bool = False
+    """Sums will be flat, not folded: they see the maximum itself as their unit, -inf included."""
     stage: dict[Term, int] = field(default_factory=dict[Term, int])
     memo: dict[Term, Term] = field(default_factory=dict[Term, Term])
 
     def visit(self, t: Term) -> Term:
         """The term with all its reductions separated."""
         if t not in self.memo:
-            new = rebuild(self.pool, t, [self.visit(a) for a in t.args])
+            new = rebuild(self.pool, t, [corrected(self, a, frozenset(t.over)) if t.over else self.visit(a) for a in t.args])
             if self.streamed.intersection(new.over) and new not in self.stage:
                 new = self.separate(t, new)
             self.memo[t] = new
@@ -56,6 +60,11 @@ class Stages:
                 if r.op == old.op and old in self.pool.origin:
                     self.pool.origin.setdefault(r, self.pool.origin[old])
         return new
+
+    def accumulator(self, r: Term) -> Accumulator:
+        """What a fold keeps for a separated reduction."""
+        early = frozenset(e for e, s in self.stage.items() if s < self.stage[r])
+        return describe(Context(self.pool, r.over, self.streamed, self.laws, early), r)
 
     def known(self, t: Term) -> list[Term]:
         """The reductions over streamed dims below ``t``, itself apart."""

@@ -19,38 +19,41 @@ Before:
 After:
 
     …
-    %m, %l = loop.fold over [j] in [0, T) (%m0 = %1 : !loop.tile<i : f32>, %l0 = %0 : !loop.tile<i : f32>) {
+    %m, %l = loop.fold over [j] in [0, T) (%m0 = %2 : !loop.tile<i : f32>, %l0 = %1 : !loop.tile<i : f32>) {
       %s = loop.load %X[i, j] : !loop.tile<i, j : f32>
-      %2 = loop.reduce max %s over [j] : !loop.tile<i : f32>
-      %m1 = pointwise.max %m0, %2 : !loop.tile<i : f32>
-      %3 = pointwise.eq %m1, %1 : !loop.tile<i : i1>
-      %4 = pointwise.select %3, %0, %m1 : !loop.tile<i : f32>
-      %c = pointwise.sub %s, %4 : !loop.tile<i, j : f32>
+      %3 = loop.reduce max %s over [j] : !loop.tile<i : f32>
+      %m1 = pointwise.max %m0, %3 : !loop.tile<i : f32>
+      %4 = pointwise.eq %m1, %2 : !loop.tile<i : i1>
+      %5 = pointwise.select %4, %1, %m1 : !loop.tile<i : f32>
+      %c = pointwise.sub %s, %5 : !loop.tile<i, j : f32>
       %p = pointwise.exp %c : !loop.tile<i, j : f32>
-      %5 = loop.reduce sum %p over [j] : !loop.tile<i : f32>
-      %6 = pointwise.sub %m0, %4 : !loop.tile<i : f32>
-      %7 = pointwise.exp %6 : !loop.tile<i : f32>
-      %8 = pointwise.mul %l0, %7 : !loop.tile<i : f32>
-      %l1 = pointwise.add %8, %5 : !loop.tile<i : f32>
+      %6 = loop.reduce sum %p over [j] : !loop.tile<i : f32>
+      %7 = pointwise.sub %m0, %5 : !loop.tile<i : f32>
+      %8 = pointwise.exp %7 : !loop.tile<i : f32>
+      %9 = pointwise.mul %l0, %8 : !loop.tile<i : f32>
+      %l1 = pointwise.add %9, %6 : !loop.tile<i : f32>
       loop.yield %m1, %l1
     } combine (%mA, %lA), (%mB, %lB) {
-      %9 = pointwise.max %mA, %mB : !loop.tile<i : f32>
-      %10 = pointwise.eq %9, %1 : !loop.tile<i : i1>
-      %11 = pointwise.select %10, %0, %9 : !loop.tile<i : f32>
-      %12 = pointwise.sub %mA, %11 : !loop.tile<i : f32>
-      %13 = pointwise.exp %12 : !loop.tile<i : f32>
-      %14 = pointwise.mul %lA, %13 : !loop.tile<i : f32>
-      %15 = pointwise.sub %mB, %11 : !loop.tile<i : f32>
-      %16 = pointwise.exp %15 : !loop.tile<i : f32>
-      %17 = pointwise.mul %lB, %16 : !loop.tile<i : f32>
-      %18 = pointwise.add %14, %17 : !loop.tile<i : f32>
-      loop.yield %9, %18
+      %10 = pointwise.max %mA, %mB : !loop.tile<i : f32>
+      %11 = pointwise.eq %10, %2 : !loop.tile<i : i1>
+      %12 = pointwise.select %11, %1, %10 : !loop.tile<i : f32>
+      %13 = pointwise.sub %mA, %12 : !loop.tile<i : f32>
+      %14 = pointwise.exp %13 : !loop.tile<i : f32>
+      %15 = pointwise.mul %lA, %14 : !loop.tile<i : f32>
+      %16 = pointwise.sub %mB, %12 : !loop.tile<i : f32>
+      %17 = pointwise.exp %16 : !loop.tile<i : f32>
+      %18 = pointwise.mul %lB, %17 : !loop.tile<i : f32>
+      %19 = pointwise.add %15, %18 : !loop.tile<i : f32>
+      loop.yield %10, %19
     }
+    %20 = pointwise.eq %m, %2 : !loop.tile<i : i1>
     %g = pointwise.log %l : !loop.tile<i : f32>
     %o = pointwise.add %g, %m : !loop.tile<i : f32>
-    loop.store %o, 0[i]
+    %21 = pointwise.select %20, %0, %o : !loop.tile<i : f32>
+    loop.store %21, 0[i]
     …
 
+The last select: in a row of -inf alone the program says NaN (``analysis/empty.py``).
 What the laws do not separate, and stores of values over the dim, become further loops that recompute their inputs.
 Refuses when a value is wanted outside of any loop over its dims (two reductions that each see the other's dim).
 Source: Milakov and Gimelshein (arXiv 1805.02867), Chan, Golub and LeVeque (1979) for means, Flashlight (arXiv 2511.02043).

@@ -45,6 +45,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 
+from flashlight_mlir.analysis.empty import corrected
 from flashlight_mlir.analysis.separate import Refused
 from flashlight_mlir.analysis.stages import Stages
 from flashlight_mlir.analysis.streams import streamed_dims
@@ -55,7 +56,7 @@ from flashlight_mlir.passes import laws
 from flashlight_mlir.passes.fuse.emit import Emitter, Scope
 
 
-def read(kernel: KernelOp, streamed: frozenset[str]) -> tuple[Stages, list[tuple[StoreOp, Term]]]:
+def read(kernel: KernelOp, streamed: frozenset[str], flat: bool = False) -> tuple[Stages, list[tuple[StoreOp, Term]]]:
     """The separated term of every store of a flat kernel."""
     pool = Pool(tuple(kernel.dims))
 
@@ -66,9 +67,9 @@ def read(kernel: KernelOp, streamed: frozenset[str]) -> tuple[Stages, list[tuple
         text = f"{refused}: {at.name} needs another pass over {dims}"
         emit(Remark("separate", text, location_of(at), None, refused=True))
 
-    stages = Stages(pool, streamed, laws.LAWS, refuse)
+    stages = Stages(pool, streamed, laws.LAWS, refuse, flat)
     stores = [op for op in kernel.block.ops if isinstance(op, StoreOp)]
-    return stages, [(store, stages.visit(pool.of(store.value))) for store in stores]
+    return stages, [(store, corrected(stages, pool.of(store.value))) for store in stores]
 
 
 def flat_kernels(module: ModuleOp) -> list[KernelOp]:
@@ -94,7 +95,7 @@ def store(value: SSAValue, like: StoreOp) -> StoreOp:
 
 
 def separate_kernel(kernel: KernelOp, streamed: frozenset[str]) -> None:
-    stages, stores = read(kernel, streamed)
+    stages, stores = read(kernel, streamed, flat=True)
     if not stages.stage:
         return
     block = Block()
