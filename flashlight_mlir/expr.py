@@ -70,6 +70,7 @@ class Expr:
         total: dict[Monomial, int] = {}
         for monomial, coefficient in terms:
             total[monomial] = total.get(monomial, 0) + coefficient
+        _join_divisions(total)
         kept = ((m, c) for m, c in total.items() if c)
         return Expr(tuple(sorted(kept, key=lambda t: (-len(t[0]), [str(a) for a in t[0]]))))
 
@@ -207,6 +208,24 @@ class Expr:
                 factors.insert(0, str(abs(c)))
             out += sign + " * ".join(factors)
         return out
+
+
+def _join_divisions(total: dict[Monomial, int]) -> None:
+    """``c * (x floordiv c) + x mod c`` is ``x``, also times a factor; changes ``total`` in place."""
+    for monomial, c in list(total.items()):
+        for k, atom in enumerate(monomial):
+            if not isinstance(atom, Call) or atom.fn != "mod" or not total.get(monomial):
+                continue
+            x, by = atom.args
+            factor = Expr((((*monomial[:k], *monomial[k + 1 :]), c),))
+            parts = (factor * by * Expr.of(Call("floordiv", (x, by)))).terms
+            if not parts or any(total.get(m) != d for m, d in parts):
+                continue
+            for m in (monomial, *(m for m, _ in parts)):
+                del total[m]
+            for m, d in (factor * x).terms:
+                total[m] = total.get(m, 0) + d
+            return _join_divisions(total)
 
 
 def _atom_nonnegative(atom: Atom) -> bool:

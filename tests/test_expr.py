@@ -74,6 +74,23 @@ def test_division_rules_hold_for_all_sizes(x: Expr, by: Expr, quotient: str, res
         prove(z3.And(to_z3(r) >= 0, to_z3(r) < to_z3(by)))
 
 
+@pytest.mark.parametrize(
+    ("by", "factor"),
+    [(Expr.of(8), Expr.of(1)), (Expr.of(3), Expr.of(-2)), (S, Expr.of(1)), (S, T * 2), (S + T, I), (Expr.of(4), I - J)],
+)
+def test_quotient_and_remainder_make_the_whole(by: Expr, factor: Expr) -> None:
+    """z3: ``x floordiv c`` and ``x mod c`` are any q and r with c q + r = x."""
+    for x in (I, I * 5 - J, G + S):
+        apart = x.floordiv(by, BOUNDS) * by * factor, x.mod(by, BOUNDS) * factor
+        assert apart[0] + apart[1] == x * factor
+        assert (apart[0] + J) + (apart[1] - J) == x * factor
+        assert apart[0] + apart[1] * 2 != x * factor
+    x, c, q, r, f = z3.Ints("x c q r f")
+    solver = z3.Solver()
+    solver.add(c * q + r == x, f * c * q + f * r != f * x)
+    assert solver.check() == z3.unsat
+
+
 names = st.sampled_from([I, J, S, T, G])
 exprs = st.recursive(
     st.one_of(names, st.integers(-9, 9).map(Expr.of)),
@@ -83,6 +100,7 @@ exprs = st.recursive(
         st.tuples(inner, st.integers(-4, 4)).map(lambda p: p[0] * p[1]),
         st.tuples(inner, st.sampled_from([1, 2, 3, 8])).map(lambda p: p[0].floordiv(p[1], BOUNDS)),
         st.tuples(inner, st.sampled_from([1, 2, 3, 8])).map(lambda p: p[0].mod(p[1], BOUNDS)),
+        st.tuples(inner, st.sampled_from([2, 3, 8])).map(lambda p: p[0].floordiv(p[1]) * p[1] + p[0].mod(p[1])),
         st.tuples(inner, inner).map(lambda p: call("min", p)),
         st.tuples(inner, inner).map(lambda p: call("max", p)),
     ),
