@@ -1,7 +1,8 @@
-"""What a region computes before its first contraction: masks, biases, scales. What is dear and read by several regions is stored.
+"""What a region computes before its first contraction: masks, biases, scales. What is dear and would be computed again is stored.
 
 A mask of comparisons costs less than to load it, and lets the compiler skip tiles. A table of buckets or a logarithm for each
-pair of positions, which every layer of a model reads, is computed once for all of them, as the program says.
+pair of positions, which every layer of a model reads, is computed once for all of them, as the program says. So is a small
+table that heads and batches share: the sines of a rotary embedding take a kernel longer to compute, and to compile, than to load.
 """
 
 from __future__ import annotations
@@ -19,15 +20,33 @@ from flashlight_mlir.frontend.handlers import HANDLERS
 
 DEAR = ("exp", "log", "pow", "sqrt", "rsqrt", "tanh", "sin", "cos", "erf", "div", "reciprocal", "sigmoid", "atan2", "bucketize")
 
+SMALL = 1024
+"""Elements that are computed in the kernel rather than by a launch more."""
+
 
 def prologues(regions: Sequence[set[Node]], chains: Chains) -> list[set[Node]]:
     """For each region, given by what depends on its chain, the ops before it that belong to it."""
     before = [_reached(inside, chains, frozenset()) for inside in regions]
     readers = Counter(node for nodes in before for node in nodes)
     return [
-        _reached(inside, chains, {n for n in nodes if readers[n] > 1 and _is_dear(n, nodes, _pairs(inside, chains))})
+        _reached(inside, chains, _stored(nodes, inside, readers, chains, _pairs(inside, chains)))
         for inside, nodes in zip(regions, before, strict=True)
     ]
+
+
+def _stored(nodes: set[Node], inside: set[Node], readers: Counter[Node], chains: Chains, pairs: int) -> set[Node]:
+    """A table of all pairs that several regions read, or a small one that is spread over heads or batches."""
+    among = nodes | inside
+    large = {n for n in nodes if readers[n] > 1 and _is_dear(n, nodes, pairs)}
+    return large | {n for n in nodes if _is_spread(n, among, chains, pairs) and _is_dear(n, nodes, SMALL)}
+
+
+def _is_spread(node: Node, among: set[Node], chains: Chains, pairs: int) -> bool:
+    """A small table, of whose elements a cheap op among these reads each several times."""
+    if not is_tensor(node) or not SMALL <= (size := _elements(node)) < pairs:
+        return False
+    users = (u for u in node.users if u in among and is_tensor(u) and chains.ours.get(u) == "cheap")
+    return any(_elements(u) >= 2 * size for u in users)
 
 
 def _reached(inside: set[Node], chains: Chains, stored: Iterable[Node]) -> set[Node]:

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from math import inf, pi
 from typing import ClassVar, Literal
 
-from xdsl.dialects.builtin import i1
+from xdsl.dialects.arith import ConstantOp
+from xdsl.dialects.builtin import FloatAttr, i1
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, result_def, traits_def, var_operand_def
 from xdsl.parser import Parser
+from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 from xdsl.printer import Printer
-from xdsl.traits import Pure
+from xdsl.traits import HasCanonicalizationPatternsTrait, Pure
 from xdsl.utils.exceptions import VerifyException
 
 from flashlight_mlir.dialects.syntax import element_of, is_number, join, parse_value, with_element
@@ -43,6 +45,8 @@ class Row:
     monotone: tuple[int, ...] = ()
     range: tuple[float, float] = (-inf, inf)
     commutes: bool = False
+    neutral: float | None = None
+    """The second operand that leaves every first one as it is (or the first the second, where it commutes)."""
 
 
 TABLE: tuple[Row, ...] = (
@@ -74,11 +78,11 @@ TABLE: tuple[Row, ...] = (
     Row("cast", 1, "cast", monotone=(1,)),
     Row("add", 2, monotone=(1, 1), commutes=True),
     Row("sub", 2, monotone=(1, -1)),
-    Row("mul", 2, commutes=True),
-    Row("div", 2),
+    Row("mul", 2, commutes=True, neutral=1.0),
+    Row("div", 2, neutral=1.0),
     Row("floordiv", 2),
     Row("mod", 2),
-    Row("pow", 2),
+    Row("pow", 2, neutral=1.0),
     Row("max", 2, monotone=(1, 1), commutes=True),
     Row("min", 2, monotone=(1, 1), commutes=True),
     Row("and", 2, commutes=True),
@@ -97,13 +101,19 @@ TABLE: tuple[Row, ...] = (
 ROWS: dict[str, Row] = {row.name: row for row in TABLE}
 
 
+class Canonical(HasCanonicalizationPatternsTrait):
+    @classmethod
+    def get_canonicalization_patterns(cls) -> tuple[RewritePattern, ...]:
+        return (DropNeutral(),)
+
+
 class PointwiseOp(IRDLOperation):
     """Base of all rows' ops: ``pointwise.NAME operands : result type``."""
 
     ROW: ClassVar[Row]
     args = var_operand_def()
     result = result_def()
-    traits = traits_def(Pure())
+    traits = traits_def(Pure(), Canonical())
 
     @classmethod
     def parse(cls, parser: Parser) -> PointwiseOp:
@@ -127,6 +137,25 @@ class PointwiseOp(IRDLOperation):
         expected = result_type(self.ROW, [a.type for a in self.args], element_of(self.result.type), _order(self.result.type))
         if expected != self.result.type:
             raise VerifyException(f"{self.name}: result type should be {expected}, is {self.result.type}")
+
+
+class DropNeutral(RewritePattern):
+    """``x * 1`` is ``x``: a neutral operand is dropped where the other has the result's type. The rest is ``passes/laws.py``."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: PointwiseOp, rewriter: PatternRewriter) -> None:
+        if op.ROW.neutral is None:
+            return
+        for kept, other in (tuple(op.args), tuple(op.args)[::-1])[: 1 + op.ROW.commutes]:
+            if number(other) == op.ROW.neutral and kept.type == op.result.type:
+                rewriter.replace(op, [], [kept])
+                return
+
+
+def number(value: SSAValue) -> float | None:
+    """The number that a value is, if it is a constant."""
+    op = value.owner
+    return op.value.value.data if isinstance(op, ConstantOp) and isinstance(op.value, FloatAttr) else None
 
 
 def _order(type: Attribute) -> Sequence[str]:

@@ -71,10 +71,10 @@ from xdsl.transforms.dead_code_elimination import region_dce
 
 from flashlight_mlir.dialects.loop import ContractOp, FoldOp, KernelOp, ReduceOp, YieldOp
 from flashlight_mlir.dialects.loop.kernel import kernel_of
-from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
+from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind, number
 from flashlight_mlir.dialects.syntax import element_of, is_float
 from flashlight_mlir.passes.fuse.far_masks import bring_nearer
-from flashlight_mlir.passes.fuse.rescale import LOG2E, Rescale, number, scaled
+from flashlight_mlir.passes.fuse.rescale import LOG2E, Rescale, scaled
 
 
 class LiftFromSelect(RewritePattern):

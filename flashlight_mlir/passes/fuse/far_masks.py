@@ -13,8 +13,7 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from flashlight_mlir.dialects.loop import KernelOp, ReduceOp
-from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
-from flashlight_mlir.passes.fuse.rescale import number
+from flashlight_mlir.dialects.pointwise import PointwiseOp, kind, number
 
 FAR = 2.0**126
 """Times log₂e it is a number of f32 (and of bf16); a score below FAR / 2²⁵ in size vanishes beside it."""

@@ -10,17 +10,9 @@ from xdsl.ir import Block, BlockArgument, Operation, OpResult, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from flashlight_mlir.dialects.loop import FoldOp, KernelOp, YieldOp
-from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind
+from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind, number
 
 LOG2E = log2(e)
-
-
-def number(value: SSAValue) -> float | None:
-    """The number that a value is, if it is a constant."""
-    op = value.owner
-    if isinstance(op, ConstantOp) and isinstance(op.value, FloatAttr):
-        return op.value.value.data
-    return None
 
 
 def scaled(value: SSAValue) -> tuple[SSAValue, SSAValue] | None:
