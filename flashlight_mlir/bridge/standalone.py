@@ -103,9 +103,9 @@ def _launched(node: Node, spell: Callable[[Any], str]) -> str | None:
     """A call of our op is a call of the kernel's launch function."""
     if node.target is not KERNEL:
         return None
-    inputs, sizes, text = node.args
-    arguments: Any = (*inputs, *sizes)  # pyright: ignore
-    return f"{_launch(from_text(str(text)).name)}({', '.join(map(spell, arguments))})"
+    args: Any = node.args
+    inputs, sizes, text = args
+    return f"{_launch(from_text(text).name)}({', '.join(map(spell, [*inputs, *sizes]))})"
 
 
 def _read(region: Region, outside: dict[Node, Node]) -> tuple[dict[Node, str], list[str]]:
