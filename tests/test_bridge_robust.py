@@ -139,6 +139,7 @@ def cases() -> dict[str, Case]:
         "dropped weights": (dropped_weights, x, 1),
         "numbers": (lambda q, k, v, a, b: (torch.softmax(a * torch.tanh(q @ k.mT / b), -1) @ v, a * 2), (*x, 5.0, 20), 1),
         "no axes": (lambda q, k, v, t: torch.softmax(t * torch.tanh(q @ k.mT), -1) @ v, (*x, torch.tensor(5.0)), 1),
+        "a root of a constant": (lambda q, k, v: (q @ k.mT / torch.sqrt(torch.tensor(16.0))).tanh().softmax(-1) @ v, x, 1),
         "item": (lambda q, k, v: softcap(q, k, v) * v.sum().item(), x, 1),
         "sizes from values": (lambda q, k, v: softcap(q, k, v)[0, 0][q[0, 0, :, 0].nonzero()[:, 0]], x, 1),
         "no keys": (softcap, (q, k[:, :, :0], v[:, :, :0]), 0),

@@ -63,3 +63,33 @@ def test_products_by_hand_are_left() -> None:
     assert found == 0
     assert "products that are no matrix products: fused" in said
     assert "stored for something else" in said
+
+
+def multi_query(x: torch.Tensor, wq: torch.Tensor, wk: torch.Tensor, wv: torch.Tensor) -> torch.Tensor:
+    """All heads share keys and values: of one sequence, they are one matrix, but no weights."""
+    q, k, v = torch.einsum("bnd,hdk->bnhk", x, wq), x @ wk, x @ wv
+    return torch.einsum("bnhm,bmv->bnhv", torch.einsum("bnhk,bmk->bnhm", q, k).softmax(-1), v)
+
+
+def mixed(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """A linear layer over the heads of the scores."""
+    s = (q @ k.mT).permute(0, 2, 3, 1) @ w
+    return s.permute(0, 3, 1, 2).softmax(-1) @ v
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_is_computed_is_no_weight(batch: int) -> None:
+    shapes = ((batch, 512, 64), (4, 64, 32), (64, 32), (64, 32))
+    with torch.no_grad():
+        report = flashlight_mlir.explain(multi_query, target="sm_90")(*(torch.randn(s, dtype=torch.float16) for s in shapes))
+    assert sum(r.copies for r in report.regions) == 1, report
+    assert {r.op for r in report.refusals} <= {"aten.mm.default"}, report
+
+
+def test_few_channels_of_something_computed_are_mixed_in_its_kernel() -> None:
+    inputs = [torch.randn(2, 4, 40, 16, dtype=torch.float16) for _ in range(3)]
+    with torch.no_grad():
+        report = flashlight_mlir.explain(mixed, target="sm_90")(*inputs, torch.randn(4, 4, dtype=torch.float16))
+    (region,) = report.regions
+    assert len(region.kernels) == 1
+    assert not report.refusals

@@ -77,6 +77,7 @@ class Chains:
 def find_chains(graph: Graph, device: torch.device) -> Chains:
     """One walk over the graph."""
     chains = Chains()
+    made: set[Node] = set()  # depends on a contraction, ours or not: no weight of a layer
     before: dict[Node, Nodes] = {}
     beyond: dict[Node, Nodes] = {}
     for node in graph.nodes:
@@ -84,7 +85,9 @@ def find_chains(graph: Graph, device: torch.device) -> Chains:
         far = NONE.union(*(beyond.get(a, NONE) for a in node.all_input_nodes))
         reason = supported(node, device)
         if reason is None and kind(node) == "contraction":
-            reason = is_vendors(node, {a for a in node.all_input_nodes if before.get(a)})
+            reason = is_vendors(node, {a for a in node.all_input_nodes if before.get(a)}, made)
+        if kind(node) == "contraction" or not made.isdisjoint(node.all_input_nodes):
+            made.add(node)
         if reason is not None:
             beyond[node] = near | far
             if near and node.op == "call_function" and is_tensor(node):

@@ -26,7 +26,7 @@ KEPT = ELEMENTS.keys() & set(DTYPES.values())
 """What a kernel can load and store: the importer knows more dtypes than that."""
 
 HEADS = 32
-"""A convolution that mixes so few channels waits for memory: with what precedes it, it need not."""
+"""A product or a convolution that mixes so few channels waits for memory: with what precedes it, it need not."""
 _POSITIONS = ("aten.max.dim", "aten.min.dim")
 
 
@@ -110,10 +110,10 @@ def sides(node: Node) -> tuple[tuple[Node, int], tuple[Node, int], int]:
     return (left, hint(a[-2]) if len(a) > 1 else 1), (right, hint(b[-1]) if len(b) > 1 else 1), hint(a[-1])
 
 
-def is_vendors(node: Node, computed: set[Node]) -> str | None:
+def is_vendors(node: Node, computed: set[Node], made: set[Node]) -> str | None:
     """Why a product is a vendor's library's: all batches share one factor, or its sum and its rows are long for a tile.
 
-    ``computed``: nodes that depend on a reduction or contraction of the region at hand.
+    ``computed``: nodes that depend on a reduction or contraction of the region at hand; ``made``: on any contraction.
     """
     if is_convolution(node):
         x, weights = factors(node)
@@ -121,8 +121,10 @@ def is_vendors(node: Node, computed: set[Node]) -> str | None:
         small = channels <= HEADS and all(n == 1 for n in window)
         return None if x in computed and small else "a convolution: a vendor's library has it"
     (left, rows), (right, columns), length = sides(node)
-    if any(_merges_rows(side) for side in (left, right)):
-        return "a product of all batches with one matrix: a vendor's library has it"
+    for side, other, width in ((left, right, columns), (right, left, rows)):
+        mixes = side in computed and max(length, width) <= HEADS
+        if _merges_rows(side) and other not in made and not mixes:
+            return "a product of all batches with one matrix: a vendor's library has it"
     if length <= WHOLE:
         return None
     free = [n for side, n in ((left, columns), (right, rows)) if side in computed]

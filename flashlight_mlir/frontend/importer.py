@@ -19,6 +19,7 @@ from flashlight_mlir.frontend.calls import call
 from flashlight_mlir.frontend.dtypes import element
 from flashlight_mlir.frontend.handlers import HANDLERS, Context, Unsupported
 from flashlight_mlir.frontend.locations import location
+from flashlight_mlir.frontend.numbers import computed
 from flashlight_mlir.frontend.size_numbers import number
 from flashlight_mlir.frontend.sizes import Sizes
 
@@ -87,6 +88,8 @@ class NodeImporter:
         context = Context(self.b, self.sizes, meta, node)
         if target in ("aten.max.dim", "aten.min.dim") and all(u.args[1] == 0 for u in node.users):
             return [aten_reductions.extremum(context, target[5:8], *args, **kwargs)]
+        if (known := computed(context, node.target, args, kwargs)) is not None:
+            return known
         if target in HANDLERS:
             try:
                 return HANDLERS[target](context, *args, **kwargs)
