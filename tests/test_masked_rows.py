@@ -128,3 +128,21 @@ def test_it_is_streamed() -> None:
     s, mask = torch.randn(2, 5000), torch.zeros(2, 5000, dtype=torch.bool)
     program = flashlight_mlir.compile(FUNCTIONS["log-sum-exp"], s, mask)
     assert "loop.fold" in program.ir["fuse"]
+
+
+def test_a_softmax_of_one() -> None:
+    """The maximum of one score is itself: -inf - -inf is no zero, though the score is none that a law takes apart."""
+
+    def alone(q: torch.Tensor, k: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        s = q @ k.mT
+        s = s * (1 / (s.amax(-1, keepdim=True).abs() + 1))
+        return torch.tanh(torch.softmax(s.masked_fill(mask, -torch.inf), 1)) @ k
+
+    torch.manual_seed(0)
+    q, k, mask = torch.randn(2, 1, 8), torch.randn(2, 40, 8), torch.zeros(2, 1, 40, dtype=torch.bool)
+    mask[0, 0, 3] = True
+    program = flashlight_mlir.compile(alone, q, k, mask)
+    for stage in ("fuse", "tile", "lower"):
+        torch.testing.assert_close(
+            program.evaluate(q, k, mask, stage=stage).float(), alone(q, k, mask), rtol=1e-4, atol=1e-5, equal_nan=True
+        )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from math import inf
+from math import inf, isfinite
 from typing import NoReturn
 
 from flashlight_mlir.analysis import facts, order
@@ -83,6 +83,8 @@ class Context:
                 return getattr(facts, condition)(t)
             case "number":
                 return n is not None
+            case "finite":
+                return n is None or isfinite(n)
             case "natural" | "several":
                 return n is not None and n.is_integer() and n >= (2 if condition == "several" else 1)
             case "even":
@@ -100,6 +102,8 @@ class Context:
             case "splits":
                 n = env["n"].value or 0.5
                 return n.is_integer() or all(facts.positive(env[a]) for a in args[:-1])
+            case "apart":
+                return env["a"] is not env["b"]
             case "loose":
                 return self.unit(self.pool.add(*(env[a] for a in args))) is None
             case "float_cast":
@@ -214,7 +218,7 @@ def _conditions(law: Law) -> tuple[dict[str, tuple[str, ...]], tuple[tuple[str, 
     for text in law.where:
         name, inside = re.fullmatch(r"(\w+)\((.*)\)", text).groups()  # type: ignore[union-attr]
         args = [a.strip() for a in inside.split(",")]
-        if name in ("splits", "loose", "float_cast", "increasing", "decreasing"):
+        if name in ("splits", "apart", "loose", "float_cast", "increasing", "decreasing"):
             whole.append((name, args))
         else:
             single[args[0]] = (*single.get(args[0], ()), name)

@@ -3,7 +3,8 @@
 Spelling: ``sum max min contract`` reduce over the dims at hand (j); letters are any terms; ``phi`` is any pointwise op of one
 varying operand. Conditions: ``free(c)`` c does not depend on j; ``blind(x)`` x sees no earlier reduction over j; ``mixed(a)``
 neither; ``neutral(c)`` both; ``summed(k)`` the reduction is a sum. ``mean(w)`` is ``sum(w) / sum(1)``, ``moments(a, b, n, y)`` is
-``sum((a + b) ** n * y)`` by the binomial theorem: sums of ``a ** k * y``. A row is read left to right and must lower the order
+``sum((a + b) ** n * y)`` by the binomial theorem: sums of ``a ** k * y``.
+``apart(a, b)``: two terms, as -inf - -inf is NaN. A row is read left to right and must lower the order
 of ``analysis/order.py``. ``can_cancel`` rows are used only where what they multiply is nonnegative.
 """
 
@@ -13,7 +14,7 @@ from flashlight_mlir.analysis.patterns import Law
 
 LAWS: tuple[Law, ...] = (
     # what the program's ops mean, in sums, products and powers
-    Law("sub", "sub(a, b)", "a + -1 * b"),
+    Law("sub", "sub(a, b)", "a + -1 * b", ("apart(a, b)",)),
     Law("neg", "neg(a)", "-1 * a"),
     Law("div", "div(a, b)", "a * b ** -1"),
     Law("recip", "recip(a)", "a ** -1"),
@@ -45,7 +46,7 @@ LAWS: tuple[Law, ...] = (
     Law("abs-even", "abs(a) ** n", "a ** n", ("even(n)",)),
     # masks
     Law("N1", "select(k, w + u, l)", "select(k, w, l) + u", ("free(u)", "lowest(l)")),
-    Law("D3", "select(k, f, g)", "indicator(k) * f + indicator(not_(k)) * g", ("summed(k)",)),
+    Law("D3", "select(k, f, g)", "indicator(k) * f + indicator(not_(k)) * g", ("summed(k)", "finite(f)", "finite(g)")),
     # units: exponentials and powers of w + u are kept relative to a running value
     Law("exp-log", "exp(w + n * log(a))", "exp(w) * a ** n", ("number(n)", "positive(a)")),
     Law("S1", "exp(w + u)", "exp(w - max(w)) * exp(max(w) + u)", ("blind(w)", "free(u)", "summed(w)")),
