@@ -28,7 +28,7 @@ MORE = (
     "k = gt x 0.0; t = add m y; h = select k t -inf; z = exp h",
     "k = gt x 0.0; t = mul x m; z = select k -inf t",
     "k = gt x 0.0; t = mul x m; z = select k t -inf",
-    "t = mul x m; z = sub t t",
+    "k = gt x 0.0; t = mul x m; u = select k -inf t; z = sub u u",
     "v = load V; c = sub x a; z = contract v c j",
 )  # fmt: skip
 CONDITIONS = [(law.name, condition) for law in LAWS for condition in law.where]

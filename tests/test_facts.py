@@ -9,7 +9,7 @@ import pytest
 import torch
 from xdsl.dialects.builtin import f32
 
-from flashlight_mlir.analysis.facts import bounds, direction, nonnegative, positive
+from flashlight_mlir.analysis.facts import bounds, direction, may_be_infinite, nonnegative, positive
 from flashlight_mlir.analysis.terms import Pool, Term
 from flashlight_mlir.interpreters.pointwise import TABLE
 
@@ -149,3 +149,17 @@ def test_sound_on_samples(seed: int) -> None:
     assert (found <= high).all()
     if positive(t):
         assert (found >= 0).all()
+
+
+MASKED = op("select", MASK, POOL.num(-inf), X)
+INFINITE = [
+    (X, False), (TWO, False), (MASKED, True), (op("select", op("isinf", MASKED), TWO, X), False), (op("add", MASKED, Y), True),
+    (op("div", X, TWO), False), (op("div", MASKED, TWO), True), (op("div", X, Y), True), (op("log", EXP), True),
+    (POOL.make("contract", (MASKED, Y), (("j",),)), False), (POOL.reduce("max", MASKED, ("j",)), True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("t", "expected"), INFINITE, ids=str)
+def test_may_be_infinite(t: Term, expected: bool) -> None:
+    assert may_be_infinite(t) == expected
+    assert may_be_infinite(op("add", t, X), inputs=True)

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import inf, isinf, isnan, nan
-from typing import Any, Protocol
+from math import inf, isnan, nan
+from typing import Protocol
 
 from flashlight_mlir.analysis import facts
 from flashlight_mlir.analysis.accumulators import Accumulator
-from flashlight_mlir.analysis.extremes import FINITE, POLES, Value, apply, reduce, same
+from flashlight_mlir.analysis.extremes import FINITE, Value, apply, reduce, same
 from flashlight_mlir.analysis.patterns import rebuild
 from flashlight_mlir.analysis.terms import Pool, Term
-from flashlight_mlir.dialects.loop import IndexOp
 
 
 class Separated(Protocol):
@@ -30,24 +29,6 @@ class Separated(Protocol):
     def visit(self, t: Term) -> Term: ...
 
     def accumulator(self, r: Term) -> Accumulator: ...
-
-
-def may_be_lowest(t: Term) -> bool:
-    """Some inputs make the term infinite at every point: numbers are finite, but a mask holds -inf, and a pole gives it."""
-    match t.op:
-        case "number":
-            return isinf(t.value or 0)
-        case "select":
-            return any(map(may_be_lowest, t.args[1:]))
-        case "div" if t.args[1].value:
-            return may_be_lowest(t.args[0])
-        case "contract":
-            return False
-        case "leaf":
-            data: Any = t.data
-            return not isinstance(data, tuple) or IndexOp not in data
-        case _:
-            return t.op in POLES or any(map(may_be_lowest, t.args))
 
 
 @dataclass
@@ -141,7 +122,12 @@ def corrected(stages: Separated, t: Term, leaving: frozenset[str] | None = None)
     """``stages.visit(t)``, right in empty rows too; ``leaving``: only in rows along these dims, which end here."""
     new, pool = stages.visit(t), stages.pool
     sums = {r: stages.accumulator(r) for r in sorted(new.below) if r in stages.stage}
-    found = {u: None for a in sums.values() for u, _ in (*a.exponentials, *a.powers) if u.is_max and may_be_lowest(u.w)}
+    found = {
+        u: None
+        for a in sums.values()
+        for u, _ in (*a.exponentials, *a.powers)
+        if u.is_max and facts.may_be_infinite(u.w, inputs=True)
+    }
     units: list[Unit] = []
     for unit in found:
         if leaving is not None and not unit.term.dims & leaving:

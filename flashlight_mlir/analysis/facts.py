@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, isinf
+from typing import Any
 
+from flashlight_mlir.analysis.extremes import POLES
 from flashlight_mlir.analysis.terms import Term
+from flashlight_mlir.dialects.loop import IndexOp
 from flashlight_mlir.dialects.pointwise import ROWS
 
 
@@ -92,3 +95,21 @@ def direction(t: Term, k: int) -> int:
         return 0
     column = ROWS[t.op].monotone if t.op in ROWS else ()
     return column[k] if k < len(column) else 0
+
+
+def may_be_infinite(t: Term, inputs: bool = False) -> bool:
+    """Some finite inputs make the term infinite, by a mask of -inf or a pole; ``inputs``: they may be masks that hold -inf."""
+    match t.op:
+        case "number":
+            return isinf(t.value or 0)
+        case "select":
+            return any(may_be_infinite(a, inputs) for a in t.args[1:])
+        case "div" if t.args[1].value:
+            return may_be_infinite(t.args[0], inputs)
+        case "contract":
+            return False
+        case "leaf":
+            data: Any = t.data
+            return inputs and (not isinstance(data, tuple) or IndexOp not in data)
+        case _:
+            return t.op in POLES or any(may_be_infinite(a, inputs) for a in t.args)

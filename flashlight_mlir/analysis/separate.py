@@ -103,7 +103,7 @@ class Context:
                 n = env["n"].value or 0.5
                 return n.is_integer() or all(facts.positive(env[a]) for a in args[:-1])
             case "apart":
-                return env["a"] is not env["b"]
+                return env["a"] is not env["b"] or not facts.may_be_infinite(env["a"])
             case "loose":
                 return self.unit(self.pool.add(*(env[a] for a in args))) is None
             case "float_cast":

@@ -4,7 +4,7 @@ Spelling: ``sum max min contract`` reduce over the dims at hand (j); letters are
 varying operand. Conditions: ``free(c)`` c does not depend on j; ``blind(x)`` x sees no earlier reduction over j; ``mixed(a)``
 neither; ``neutral(c)`` both; ``summed(k)`` the reduction is a sum. ``mean(w)`` is ``sum(w) / sum(1)``, ``moments(a, b, n, y)`` is
 ``sum((a + b) ** n * y)`` by the binomial theorem: sums of ``a ** k * y``.
-``apart(a, b)``: two terms, as -inf - -inf is NaN. A row is read left to right and must lower the order
+``apart(a, b)``: two terms, or one that is finite (-inf - -inf is NaN). A row is read left to right and must lower the order
 of ``analysis/order.py``. ``can_cancel`` rows are used only where what they multiply is nonnegative.
 """
 
