@@ -93,3 +93,21 @@ def test_few_channels_of_something_computed_are_mixed_in_its_kernel() -> None:
     (region,) = report.regions
     assert len(region.kernels) == 1
     assert not report.refusals
+
+
+def windowed(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, table: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    n = q.shape[-2]
+    bias = table[index.view(-1)].view(n, n, -1).permute(2, 0, 1)
+    return torch.softmax(q @ k.mT + bias, -1) @ v
+
+
+@pytest.mark.parametrize(("windows", "gathered"), [(4, True), (1024, False)])
+def test_a_gather_that_many_windows_need_is_stored(windows: int, gathered: bool) -> None:
+    """49 x 49 positions: to store them is a launch, to gather them in each window takes longer if there are many."""
+    q, k, v = (torch.randn(windows, 4, 49, 16, dtype=torch.float16) for _ in range(3))
+    with torch.no_grad():
+        report = flashlight_mlir.explain(windowed, target="sm_90")(
+            q, k, v, torch.randn(169, 4, dtype=torch.float16), torch.randint(169, (49, 49))
+        )
+    (region,) = report.regions
+    assert ("tensor_ext.take" in region.ir["import"]) == gathered
