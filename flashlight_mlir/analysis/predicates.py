@@ -16,7 +16,7 @@ from xdsl.dialects.arith import ConstantOp
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import Block, SSAValue
 
-from flashlight_mlir.analysis.idle import idle_when
+from flashlight_mlir.analysis.idle import Idle, idle_when
 from flashlight_mlir.dialects.expr import is_dim
 from flashlight_mlir.dialects.loop import FoldOp, IndexOp
 from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
@@ -116,19 +116,19 @@ def affine(value: SSAValue) -> Affine | None:
 
 @dataclass(frozen=True)
 class Guard:
-    """An affine predicate of a fold's body, and where it matters: steps with ``value != truth`` everywhere are idle."""
+    """An affine predicate of a fold's body, and where it matters: steps with ``value != truth`` everywhere are idle, if they are."""
 
     value: SSAValue
     truth: bool
     holds: Affine
-    idle_outside: bool
+    idle: Idle | None
 
 
 def guards(fold: FoldOp, dim: str) -> Iterator[Guard]:
     """The affine predicates on ``dim`` in the body of ``fold``."""
     for op in fold.body.block.ops:
         if isinstance(op, PointwiseOp) and (found := affine(op.result)) is not None and dim in found.form.names:
-            if idle_when(fold, op.result, True):
-                yield Guard(op.result, False, found.negated, True)
+            if (idle := idle_when(fold, op.result, True)) is not None:
+                yield Guard(op.result, False, found.negated, idle)
             else:
                 yield Guard(op.result, True, found, idle_when(fold, op.result, False))

@@ -142,7 +142,9 @@ class BodyPrinter:
         counter = f"v{len(self.names)}"
         self.names[op.counter] = counter
         low, high, step = self.names[op.low], self.names[op.high], op.step.value.data
-        self.line(f"for {counter} in range({low}, {high}, {step}):")
+        span = f"{low}, {high}, {step}"
+        steps = f"tl.range({span}, num_stages={op.stages.value.data})" if op.stages is not None else f"range({span})"
+        self.line(f"for {counter} in {steps}:")
         self.depth += 1
         before = len(self.lines)
         self.ops(op.body.block)

@@ -14,7 +14,7 @@ NODES = (
 IDENTIFIER = re.compile(r"(v|p|z|s|o|t|kernel_?)[0-9]+(_[0-9]+)?\Z|WIDE\Z|IDX\Z|tl\Z|float\Z|triton\Z|range\Z")
 TL = frozenset({
     "abs", "advance", "arange", "broadcast_to", "cast", "cdiv", "ceil", "constexpr", "cos", "dot", "erf", "exp", "exp2",
-    "expand_dims", "floor", "full", "load", "log", "log2", "max", "maximum", "min", "minimum", "program_id", "reduce",
+    "expand_dims", "floor", "full", "load", "log", "log2", "max", "maximum", "min", "minimum", "program_id", "range", "reduce",
     "rsqrt", "sin", "sqrt_rn", "static_range", "store", "sum", "trans", "where", "int1", "int8", "int16", "int32", "int64",
     "float16", "bfloat16", "float32", "float64",
 })  # fmt: skip

@@ -101,7 +101,7 @@ class LoopFunctions(InterpreterFunctions):
 
     @impl(FoldOp)
     def run_fold(self, interpreter: Interpreter, op: FoldOp, args: PythonValues) -> PythonValues:
-        init = [self._broadcast(v, state) for v, state in zip(args, op.body.block.args, strict=True)]
+        init = [self._broadcast(v, state) for v, state in zip(args, op.body.block.args, strict=False)]
         schedule = kernel_of(op).schedule
         sizes = {d: schedule.data.size(d) if schedule else None for d in op.dims}
         ranges = {d: (self.frame.size(lo), self.frame.size(hi)) for d, (lo, hi) in op.ranges.items()}
@@ -115,8 +115,21 @@ class LoopFunctions(InterpreterFunctions):
         steps = [dict(zip(op.dims, c, strict=True)) for c in itertools.product(*axes)]
         unit = self._unit(interpreter, op)
         if op.merge is None or unit is None or not isinstance(self.frame.chunks, random.Random) or not steps:
-            return tuple(self._steps(interpreter, op, init, steps))
-        return tuple(self._split(interpreter, op, init, unit, steps, self.frame.chunks))
+            state = self._steps(interpreter, op, init, steps)
+        else:
+            state = self._split(interpreter, op, init, unit, steps, self.frame.chunks)
+        if op.condition is None:
+            return tuple(state)
+        return tuple(self._where(args[-1], op.condition, *pair) for pair in zip(state, init, op.outputs, strict=True))
+
+    def _where(self, condition: Any, its: SSAValue, new: Any, old: Any, part: SSAValue) -> Any:
+        """The new state where the condition holds; elsewhere it has to be the old one."""
+        condition, new, old = (torch.as_tensor(x) for x in (condition, new, old))
+        condition = align(condition, its.type, dims_of(part.type)) if condition.ndim else condition
+        result = torch.where(condition, new, old)
+        if not torch.allclose(result, new, rtol=1e-9, atol=0, equal_nan=True):
+            raise ValueError("a fold changes the state where its condition is false")
+        return number_or_tensor(result, part.type)
 
     def _steps(self, interpreter: Interpreter, op: FoldOp, state: Sequence[Any], steps: Sequence[dict[str, Span]]) -> list[Any]:
         for step in steps:

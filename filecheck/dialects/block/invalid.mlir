@@ -60,3 +60,19 @@ func.func @f(%x: !tensor_ext.tensor<S : f32>) {
   } : !tensor_ext.tensor<S : f32>
   func.return
 }
+
+// -----
+
+// CHECK: block.for has 1 to 16 stages, got 0
+func.func @f(%x: !tensor_ext.tensor<4 : f32>) -> !tensor_ext.tensor<4 : f32> {
+  %r = block.kernel @k(%X = %x) programs [1] warps 4 stages 2 {
+    %zero = arith.constant 0 : index
+    %n = arith.constant 4 : index
+    block.for %j = %zero to %n step 1 stages 0 {
+      %0 = block.load %X[%j] : f32
+      block.store %0, 0[%j]
+      block.yield
+    }
+  } : !tensor_ext.tensor<4 : f32>
+  func.return %r : !tensor_ext.tensor<4 : f32>
+}

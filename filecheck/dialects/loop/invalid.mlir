@@ -101,3 +101,17 @@ func.func @f(%x: !tensor_ext.tensor<S : f32>) {
   } : !tensor_ext.tensor<S : f32>
   func.return
 }
+
+// -----
+
+// CHECK: the condition of a fold is an i1 over dims that each part of its state has
+func.func @f(%x: !tensor_ext.tensor<S, T : f32>) {
+  %r = loop.kernel @k(%X = %x) dims [i = S, j = T] {
+    %zero = arith.constant 0.0 : f32
+    %s = loop.fold over [j] in [0, T) if %zero (%s0 = %zero : !loop.tile<i : f32>) {
+      loop.yield %s0
+    }
+    loop.store %s, 0[i]
+  } : !tensor_ext.tensor<S : f32>
+  func.return
+}

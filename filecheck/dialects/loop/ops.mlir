@@ -38,3 +38,30 @@ func.func @f(%q: !tensor_ext.tensor<B, 16, S, 64 : bf16>, %k: !tensor_ext.tensor
   } : !tensor_ext.tensor<B, 16, S, 64 : bf16>
   func.return %o : !tensor_ext.tensor<B, 16, S, 64 : bf16>
 }
+
+// Values up to 1 change no maximum from 1 on: the other rows go on over the second half.
+// CHECK: loop.fold over [j] in [0, 8) (%
+// CHECK: loop.fold over [j] in [8, 16) full if %more (%
+func.func @goes_on(%x: !tensor_ext.tensor<S, 16 : f32>) -> !tensor_ext.tensor<S : f32> {
+  %r = loop.kernel @k(%X = %x) dims [i = S, j = 16] {
+    %zero = arith.constant 0.0 : f32
+    %s = loop.fold over [j] in [0, 8) (%s0 = %zero : !loop.tile<i : f32>) {
+      %0 = loop.load %X[i, j] : !loop.tile<i, j : f32>
+      %1 = pointwise.max %0, %zero : !loop.tile<i, j : f32>
+      %2 = loop.reduce max %1 over [j] : !loop.tile<i : f32>
+      %3 = pointwise.max %s0, %2 : !loop.tile<i : f32>
+      loop.yield %3
+    }
+    %one = arith.constant 1.0 : f32
+    %more = pointwise.lt %s, %one : !loop.tile<i : i1>
+    %t = loop.fold over [j] in [8, 16) full if %more (%t0 = %s : !loop.tile<i : f32>) {
+      %0 = loop.load %X[i, j] : !loop.tile<i, j : f32>
+      %1 = pointwise.min %0, %one : !loop.tile<i, j : f32>
+      %2 = loop.reduce max %1 over [j] : !loop.tile<i : f32>
+      %3 = pointwise.max %t0, %2 : !loop.tile<i : f32>
+      loop.yield %3
+    }
+    loop.store %t, 0[i]
+  } : !tensor_ext.tensor<S : f32>
+  func.return %r : !tensor_ext.tensor<S : f32>
+}

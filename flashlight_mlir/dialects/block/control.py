@@ -11,6 +11,7 @@ from xdsl.irdl import (
     irdl_op_definition,
     lazy_traits_def,
     operand_def,
+    opt_prop_def,
     prop_def,
     region_def,
     result_def,
@@ -165,21 +166,33 @@ class YieldOp(IRDLOperation):
 
 @irdl_op_definition
 class ForOp(IRDLOperation):
-    """``block.for %j = %lo to %hi step 64 (%a = %init : T) { … block.yield %next }``: results are the last state."""
+    """``block.for %j = %lo to %hi step 64 (%a = %init : T) { … block.yield %next }``: results are the last state.
+
+    A loop that seldom runs is not pipelined: ``step 64 stages 1``.
+    """
 
     name = "block.for"
     low = operand_def(IndexType)
     high = operand_def(IndexType)
     init = var_operand_def()
     step = prop_def(IntegerAttr)
+    stages = opt_prop_def(IntegerAttr)
     body = region_def("single_block")
     outputs = var_result_def()
     traits = traits_def(RecursiveMemoryEffect())
 
-    def __init__(self, low: SSAValue, high: SSAValue, step: int, init: Sequence[SSAValue], body: Region):
+    def __init__(
+        self,
+        low: SSAValue,
+        high: SSAValue,
+        step: int,
+        init: Sequence[SSAValue],
+        body: Region,
+        stages: int | None = None,
+    ):
         super().__init__(
             operands=[low, high, init],
-            properties={"step": IntegerAttr(step, i64)},
+            properties={"step": IntegerAttr(step, i64), "stages": None if stages is None else IntegerAttr(stages, i64)},
             regions=[body],
             result_types=[[v.type for v in init]],
         )
@@ -207,6 +220,9 @@ class ForOp(IRDLOperation):
         high = parse_value(parser)
         parser.parse_keyword("step")
         step = parser.parse_integer(allow_boolean=False, allow_negative=False)
+        stages = None
+        if parser.parse_optional_keyword("stages"):
+            stages = parser.parse_integer(allow_boolean=False, allow_negative=False)
         init: list[SSAValue] = []
 
         def state() -> None:
@@ -217,7 +233,7 @@ class ForOp(IRDLOperation):
             args.append(name.resolve(parser.parse_type()))
 
         parser.parse_optional_comma_separated_list(parser.Delimiter.PAREN, state)
-        return cls(low, high, step, init, parser.parse_region(args))
+        return cls(low, high, step, init, parser.parse_region(args), stages)
 
     def print(self, printer: Printer) -> None:
         printer.print_string(" ")
@@ -227,6 +243,8 @@ class ForOp(IRDLOperation):
         printer.print_string(" to ")
         printer.print_operand(self.high)
         printer.print_string(f" step {self.step.value.data} ")
+        if self.stages is not None:
+            printer.print_string(f"stages {self.stages.value.data} ")
         if self.init:
             with printer.in_parens():
                 for k, (arg, value) in enumerate(zip(self.state, self.init, strict=True)):
@@ -244,6 +262,8 @@ class ForOp(IRDLOperation):
         last = self.body.block.last_op
         if self.step.value.data < 1:
             raise VerifyException("block.for steps forward")
+        if self.stages is not None and not 1 <= self.stages.value.data <= 16:
+            raise VerifyException(f"block.for has 1 to 16 stages, got {self.stages.value.data}")
         if list(self.init.types) != types or [a.type for a in self.body.block.args] != [IndexType(), *types]:
             raise VerifyException("block.for has a counter, and the same types for initial, carried and last state")
         if not isinstance(last, YieldOp) or list(last.values.types) != types:

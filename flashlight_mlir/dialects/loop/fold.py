@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, StringAttr, UnitAttr
+from xdsl.dialects.builtin import ArrayAttr, StringAttr, UnitAttr, i1
 from xdsl.ir import Attribute, Operation, Region, SSAValue
 from xdsl.irdl import (
+    AttrSizedOperandSegments,
     AttrSizedRegionSegments,
     IRDLOperation,
     irdl_op_definition,
     lazy_traits_def,
+    opt_operand_def,
     opt_prop_def,
     opt_region_def,
     prop_def,
@@ -26,7 +28,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from flashlight_mlir.dialects.expr import ExprAttr, parse_expr
 from flashlight_mlir.dialects.loop.types import TileType, dims_of, parse_dim
-from flashlight_mlir.dialects.syntax import parse_value, resolve_value
+from flashlight_mlir.dialects.syntax import element_of, parse_value, resolve_value
 from flashlight_mlir.expr import Expr
 
 
@@ -62,11 +64,13 @@ class FoldOp(IRDLOperation):
     """A loop over chunks of ``dims`` within ``[lo, hi)`` each; in the body a dim means the chunk at hand.
 
     ``full`` states that every tile of the range is whole. ``combine`` merges the states of two disjoint parts.
-    Initial values may be scalars: they broadcast to the state's type.
+    Initial values may be scalars: they broadcast to the state's type. ``condition`` promises that where it is false, no step
+    changes the state, so that none need run.
     """
 
     name = "loop.fold"
     init = var_operand_def()
+    condition = opt_operand_def()
     dim_names = prop_def(ArrayAttr[StringAttr])
     lows = prop_def(ArrayAttr[ExprAttr])
     highs = prop_def(ArrayAttr[ExprAttr])
@@ -75,7 +79,7 @@ class FoldOp(IRDLOperation):
     merge = opt_region_def("single_block")
     outputs = var_result_def()
     traits = traits_def(RecursiveMemoryEffect())
-    irdl_options = (AttrSizedRegionSegments(as_property=True),)
+    irdl_options = (AttrSizedOperandSegments(as_property=True), AttrSizedRegionSegments(as_property=True))
 
     def __init__(
         self,
@@ -84,9 +88,10 @@ class FoldOp(IRDLOperation):
         body: Region,
         merge: Region | None = None,
         full: bool = False,
+        condition: SSAValue | None = None,
     ):
         super().__init__(
-            operands=[init],
+            operands=[init, condition],
             properties={
                 "dim_names": ArrayAttr([StringAttr(d) for d in ranges]),
                 "lows": ArrayAttr([ExprAttr(lo) for lo, _ in ranges.values()]),
@@ -123,6 +128,7 @@ class FoldOp(IRDLOperation):
         if len(ranges) != len(dims) or len(set(dims)) != len(dims):
             parser.raise_error("a fold wants one range for each of its dims", position)
         full = parser.parse_optional_keyword("full") is not None
+        condition = parse_value(parser) if parser.parse_optional_keyword("if") else None
         init: list[SSAValue] = []
         args: list[Parser.Argument] = []
 
@@ -141,11 +147,15 @@ class FoldOp(IRDLOperation):
             sides = _parse_side(parser, types)
             parser.parse_punctuation(",")
             merge = parser.parse_region([*sides, *_parse_side(parser, types)])
-        return cls(dict(zip(dims, ranges, strict=True)), init, body, merge, full)
+        return cls(dict(zip(dims, ranges, strict=True)), init, body, merge, full, condition)
 
     def print(self, printer: Printer) -> None:
         spans = ", ".join(f"[{lo}, {hi})" for lo, hi in self.ranges.values())
         printer.print_string(f" over [{', '.join(self.dims)}] in {spans} " + ("full " if self.full else ""))
+        if self.condition:
+            printer.print_string("if ")
+            printer.print_operand(self.condition)
+            printer.print_string(" ")
         if self.init:
 
             def state(pair: tuple[SSAValue, SSAValue]) -> None:
@@ -184,6 +194,12 @@ class FoldOp(IRDLOperation):
                 raise VerifyException("combine takes two states")
         if any(set(dims_of(t)) & set(self.dims) for t in types):
             raise VerifyException("the state of a fold has none of its dims: they exist only inside")
+        if self.condition:
+            over = set(dims_of(self.condition.type))
+            if element_of(self.condition.type) != i1 or any(not over <= set(dims_of(t)) for t in types) or not types:
+                raise VerifyException("the condition of a fold is an i1 over dims that each part of its state has")
+            if any(op.name == "loop.store" for op in self.body.walk()):
+                raise VerifyException("a fold with a condition stores nothing")
 
 
 def _parse_range(parser: Parser) -> tuple[Expr, Expr]:

@@ -250,11 +250,21 @@ def lower_fold(em: Emitter, op: FoldOp, values: Values) -> Sequence[SSAValue]:
         value = values[init]
         plain = value.type != type or isinstance(value.owner, ConstantOp)
         state.append(em.add(blk.SplatOp(value, type)).result if plain else value)
-    return _loops(em, op, list(op.dims), state, values)
+    return _loops(em, op, list(op.dims), state, values, _anywhere(em, op.condition, values) if op.condition else None)
 
 
-def _loops(em: Emitter, op: FoldOp, dims: list[str], state: list[SSAValue], values: Values) -> Sequence[SSAValue]:
-    """One loop for the first of ``dims``, the others inside it."""
+def _anywhere(em: Emitter, condition: SSAValue, values: Values) -> SSAValue:
+    """Some element of the program's tile wants the fold: all go along, since a step is idle where the condition is false."""
+    dims = dims_of(condition.type)
+    value = em.mask(dims, dims, values[condition])
+    assert value is not None
+    return reduce_axes(em, value, em.axes(dims), em.axes(dims), "any")
+
+
+def _loops(
+    em: Emitter, op: FoldOp, dims: list[str], state: list[SSAValue], values: Values, wanted: SSAValue | None = None
+) -> Sequence[SSAValue]:
+    """One loop for the first of ``dims``, the others inside it; no step where it isn't ``wanted``"""
     if not dims:
         inner = dict(values)
         inner.update(zip(op.body.block.args, state, strict=True))
@@ -267,7 +277,8 @@ def _loops(em: Emitter, op: FoldOp, dims: list[str], state: list[SSAValue], valu
     exact = exact or (is_multiple(low, size, known_tiles) and is_multiple(high, size, known_tiles))
     start, stop = (v if v.type == IndexType() else em.pointwise("cast", v, to=IndexType()) for v in map(em.index, (low, high)))
     body = Block(arg_types=[IndexType(), *(s.type for s in state)])
-    loop = blk.ForOp(start, stop, size, state, Region(body))
+    last = stop if wanted is None else em.pointwise("select", wanted, stop, start)
+    loop = blk.ForOp(start, last, size, state, Region(body), stages=None if wanted is None else 1)
     at, saved, dims_before = em.builder.insertion_point, em.done, em.dims
     em.builder.insertion_point = InsertPoint.at_end(body)
     em.done, em.dims = em.done.new_child(), dict(em.dims)

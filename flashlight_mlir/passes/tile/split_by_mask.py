@@ -85,25 +85,32 @@ def whole_tiles(lo: Expr, hi: Expr, size: int, edges: list[Edges]) -> tuple[Expr
 
 
 def hold(fold: FoldOp, known: list[tuple[SSAValue, bool]]) -> None:
-    """Replace predicates by what they are in the body of ``fold``, and fold the selects on them."""
-    for value, truth in known:
+    """Replace predicates by what they are in the body of ``fold``, and fold the ops on them."""
+    known = list(known)
+    for value, truth in known:  # grows: what follows from what is known
         for use in list(value.uses):
             op = use.operation
-            kept = _simplified(op, use.index, truth) if isinstance(op, PointwiseOp) else None
-            if kept is not None and kept.type == op.results[0].type:
+            if not isinstance(op, PointwiseOp):
+                continue
+            kept = _simplified(op, use.index, truth)
+            if isinstance(kept, bool):
+                known.append((op.results[0], kept))
+            elif kept is not None and kept.type == op.results[0].type:
                 op.results[0].replace_all_uses_with(kept)
     region_dce(fold.body)
 
 
-def _simplified(op: PointwiseOp, operand: int, truth: bool) -> SSAValue | None:
-    """The operand that ``op`` is equal to once its operand number ``operand`` is known."""
+def _simplified(op: PointwiseOp, operand: int, truth: bool) -> SSAValue | bool | None:
+    """The operand or the truth that ``op`` is equal to once its operand number ``operand`` is known."""
     match kind(op):
         case "select" if operand == 0:
             return op.args[1 if truth else 2]
-        case "and" if truth:
-            return op.args[1 - operand]
-        case "or" if not truth:
-            return op.args[1 - operand]
+        case "and":
+            return op.args[1 - operand] if truth else False
+        case "or":
+            return True if truth else op.args[1 - operand]
+        case "not":
+            return not truth
         case _:
             return None
 
@@ -113,7 +120,7 @@ class SplitByMask(RewritePattern):
     def match_and_rewrite(self, op: FoldOp, rewriter: PatternRewriter) -> None:
         kernel = kernel_of(op)
         schedule = kernel.schedule
-        if op.full or len(op.dims) != 1 or schedule is None or not op.init:
+        if op.full or op.condition or len(op.dims) != 1 or schedule is None or not op.init:
             return
         dim = op.dims[0]
         size = schedule.data.size(dim)
