@@ -25,6 +25,7 @@ from flashlight_mlir.bridge.build import Built
 from flashlight_mlir.bridge.fx_text import lines_of, literal
 from flashlight_mlir.bridge.nodes import hint
 from flashlight_mlir.bridge.op import KERNEL
+from flashlight_mlir.bridge.operands import ORDERED
 from flashlight_mlir.bridge.regions import Region, is_size
 from flashlight_mlir.diagnostics import one_line
 
@@ -100,7 +101,10 @@ def _launch(kernel: str) -> str:
 
 
 def _launched(node: Node, spell: Callable[[Any], str]) -> str | None:
-    """A call of our op is a call of the kernel's launch function."""
+    """A call of our op is a call of the kernel's launch function; a layout that Inductor is asked for is a copy."""
+    if node.target is ORDERED:
+        x, strides = map(spell, node.args)
+        return f"torch.empty_strided({x}.shape, {strides}, dtype={x}.dtype, device={x}.device).copy_({x})"
     if node.target is not KERNEL:
         return None
     args: Any = node.args

@@ -17,6 +17,7 @@ from flashlight_mlir.backend.text import to_text
 from flashlight_mlir.bridge.build import Built
 from flashlight_mlir.bridge.nodes import hint
 from flashlight_mlir.bridge.op import KERNEL
+from flashlight_mlir.bridge.operands import formula, lane_axes, readable
 from flashlight_mlir.bridge.regions import Region, is_size
 from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.dialects.block import KernelOp
@@ -42,7 +43,8 @@ class Calls(InterpreterFunctions):
     @impl(KernelOp)
     def run_kernel(self, _: Interpreter, op: KernelOp, args: PythonValues) -> PythonValues:
         text, symbols = self.texts[op]
-        return tuple(KERNEL(list(args), [self.frame.sizes[s] for s in symbols], text))
+        inputs = [readable(x, lanes) for x, lanes in zip(args, lane_axes(op), strict=False)]
+        return tuple(KERNEL(inputs, [self.frame.sizes[s] for s in symbols], text))
 
     @impl(tx.TakeOp)
     def run_take(self, _: Interpreter, op: tx.TakeOp, args: PythonValues) -> PythonValues:
@@ -61,16 +63,10 @@ def size_node(graph: Graph, symbol: Any) -> Node | None:
 
 def laid_out(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """``x`` with the order of strides of ``like``: the layout that the graph promises."""
-    if all(_formula(n) == "1" or _formula(a) == _formula(b) for n, a, b in zip(x.shape, x.stride(), like.stride(), strict=True)):
+    if all(formula(n) == "1" or formula(a) == formula(b) for n, a, b in zip(x.shape, x.stride(), like.stride(), strict=True)):
         return x
     order = sorted(range(like.dim()), key=lambda axis: hint(like.stride(axis)), reverse=True)
     return x.permute(order).clone(memory_format=torch.contiguous_format).permute([order.index(axis) for axis in range(like.dim())])
-
-
-def _formula(size: Any) -> str:
-    """Compared as text, so that no guard comes of it."""
-    symbolic: Any = size
-    return str(symbolic.node.expr if isinstance(size, torch.SymInt) else size)
 
 
 def trace(built: Built, region: Region, symbols: Sequence[str], sizes: Sequence[Node]) -> GraphModule:
