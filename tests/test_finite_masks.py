@@ -57,6 +57,11 @@ def inputs(dtype: torch.dtype = torch.float16, length: int = 150) -> tuple[Tenso
     return q, k, v, keep
 
 
+def loaded(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """The mask is an input, or stored by another kernel."""
+    return attend(scores(q, k) + mask, v)
+
+
 def windowed(q: Tensor, k: Tensor, v: Tensor, keep: Tensor) -> Tensor:
     """A row sees up to twenty keys: tiles before and after them are left out."""
     i = torch.arange(q.shape[-2])
@@ -97,6 +102,14 @@ def test_rows_that_see_nothing(f: Function) -> None:
     if f is not twice:  # in f64 nothing is so small that adding it twice is -∞
         fused, tiled = (program.evaluate(*args, stage=stage) for stage in ("fuse", "tile"))
         torch.testing.assert_close(tiled, fused, rtol=1e-9, atol=1e-12)
+
+
+def test_a_mask_from_memory() -> None:
+    q, k, v, keep = inputs()
+    args = q, k, v, torch.where(keep, 0.0, MIN)[:, None].expand(3, 150, 150)
+    expected = loaded(*args)
+    assert expected.isfinite().all()
+    torch.testing.assert_close(flashlight_mlir.compile(loaded, *args)(*args), expected, rtol=2e-3, atol=2e-3)
 
 
 def test_in_f32() -> None:

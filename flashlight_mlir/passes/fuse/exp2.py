@@ -40,7 +40,8 @@ A fold carries its maximum as the rounded ``m·log₂e``, and scores and rescali
 maximum is 2⁰ up to the rounding of one product, and a unit that does not move rescales by exactly 1.
 A kernel that reads its maximum for more than exponentials (log-sum-exp does) keeps its unit, which a rounded m·log₂e would spoil
 by |m| ulp: there ``exp(x) = exp2(x·log₂e)``, one multiply more for each score.
-A finite mask (``finfo.min``) stays finite in this unit (``far_masks.py``), else that kernel too keeps its unit.
+A finite mask (``finfo.min``) stays finite in this unit (``far_masks.py``), else that kernel too keeps its unit;
+so does one that loads what may be such a mask.
 A score divided by a constant is multiplied by its reciprocal, so that the scale folds too.
 ``exp2(a·log₂e - b·log₂e)`` is off by |b| ulp of f32 where ``exp(a - b)`` is off by one: nothing beside 16-bit factors. A kernel
 without a contraction of such factors keeps ``exp``, which does not bound its speed: memory, or contractions in f32, do.
@@ -73,7 +74,7 @@ from flashlight_mlir.dialects.loop import ContractOp, FoldOp, KernelOp, ReduceOp
 from flashlight_mlir.dialects.loop.kernel import kernel_of
 from flashlight_mlir.dialects.pointwise import PointwiseOp, build, kind, number
 from flashlight_mlir.dialects.syntax import element_of, is_float
-from flashlight_mlir.passes.fuse.far_masks import bring_nearer
+from flashlight_mlir.passes.fuse.far_masks import bring_nearer, loads_far
 from flashlight_mlir.passes.fuse.rescale import LOG2E, Rescale, scaled
 
 
@@ -210,7 +211,7 @@ class Exp2Pass(ModulePass):
         patterns: list[RewritePattern] = [DivideByScale(), LiftFromSelect(), LiftFromReduce()]
         for kernel in list(op.walk()):
             if isinstance(kernel, KernelOp) and any(map(is_coarse, kernel.body.walk())):
-                if reads_maximum(kernel) or not bring_nearer(kernel):
+                if reads_maximum(kernel) or loads_far(kernel) or not bring_nearer(kernel):
                     to_plain_exp2(kernel)
                 else:
                     PatternRewriteWalker(GreedyRewritePatternApplier(patterns, dce_enabled=True)).rewrite_region(kernel.body)

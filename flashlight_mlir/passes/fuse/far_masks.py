@@ -8,15 +8,38 @@ from __future__ import annotations
 from math import copysign, inf
 
 from xdsl.dialects.arith import ConstantOp
-from xdsl.dialects.builtin import FloatAttr, f64
+from xdsl.dialects.builtin import Float16Type, FloatAttr, f64
 from xdsl.ir import Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from flashlight_mlir.dialects.loop import KernelOp, ReduceOp
+from flashlight_mlir.dialects.loop import KernelOp, LoadOp, ReduceOp
 from flashlight_mlir.dialects.pointwise import PointwiseOp, kind, number
+from flashlight_mlir.dialects.syntax import element_of, is_float
 
 FAR = 2.0**126
 """Times log₂e it is a number of f32 (and of bf16); a score below FAR / 2²⁵ in size vanishes beside it."""
+
+
+def loads_far(kernel: KernelOp) -> bool:
+    """An exponent may hold a number beyond ``FAR`` from memory: a mask of f32 or bf16 that is added, or scores that were masked."""
+    return any(_from_memory(op.args[0]) for op in kernel.body.walk() if isinstance(op, PointwiseOp) and kind(op) == "exp")
+
+
+def _from_memory(value: SSAValue) -> bool:
+    op = value.owner
+    if isinstance(op, LoadOp):
+        return is_float(value.type) and not isinstance(element_of(value.type), Float16Type)
+    if not isinstance(op, PointwiseOp):
+        return False
+    match kind(op):
+        case "cast" | "add" | "sub" | "max" | "min":
+            return any(map(_from_memory, op.args))
+        case "select":
+            return any(map(_from_memory, op.args[1:]))
+        case "mul":
+            return any(number(a) is not None for a in op.args) and any(map(_from_memory, op.args))
+        case _:
+            return False
 
 
 def is_far(value: SSAValue) -> bool:
