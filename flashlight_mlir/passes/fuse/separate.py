@@ -61,8 +61,8 @@ def read(kernel: KernelOp, streamed: frozenset[str], flat: bool = False) -> tupl
     pool = Pool(tuple(kernel.dims))
 
     def refuse(t: Term, refused: Refused) -> None:
-        value = pool.origin.get(t)
-        at = value.owner if value is not None and isinstance(value.owner, Operation) else kernel
+        owner = pool.origin[t].owner if t in pool.origin else None
+        at = owner if isinstance(owner, Operation) else kernel
         dims = ", ".join(sorted(streamed.intersection(t.over)))
         text = f"{refused}: {at.name} needs another pass over {dims}"
         emit(Remark("separate", text, location_of(at), None, refused=True))
