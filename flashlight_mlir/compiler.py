@@ -175,6 +175,14 @@ class Program:
             return self._structured(interpret(self.ir["lower"], tensors))
         return self._structured(evaluate(parse(self.ir[stage]), tensors, chunks=chunks))
 
+    def file(self, *inputs: Any) -> str:
+        """A Python file that runs alone at the sizes of ``inputs``: kernels, launch, eager, and a check of one by the other."""
+        from flashlight_mlir.alone import program_file  # torch's tracer takes a second to import
+
+        tensors, kernels = self._tensors(inputs), [launcher.kernel for launcher in self._host.launchers.values()]
+        sizes = size_bindings(entry(self._module), tensors)
+        return program_file(parse(self.ir["import"]), self._module, kernels, sizes, tensors)
+
     def stored_bytes(self, *inputs: Any, **sizes: int) -> tuple[int, int]:
         """Bytes stored between ops if each op of the imported program were run by itself, and between kernels as compiled."""
         func = entry(self._module)

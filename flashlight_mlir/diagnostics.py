@@ -92,3 +92,8 @@ def one_line(text: str) -> str:
     """``text`` with everything that could break, hide or recolour a line of a terminal spelled out."""
     text = text.strip().replace("\n", " ")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def short(file: str) -> str:
+    """A file's name for people: of an installed package, what follows the folder of all packages."""
+    return one_line(file.rpartition("site-packages/")[2])

@@ -21,7 +21,7 @@ from flashlight_mlir.diagnostics import CompileError
 REGIONS = [("fuse_graph", "hoist_sizes"), ("fuse_graph", "find_regions")]
 BEFORE = [("fuse_graph", "left"), ("fuse_graph", "specialize"), ("fuse_graph", "key_of"), ("pays", "module_of")]
 BUILD = [("build", "import_nodes"), ("build", "run_passes"), ("build", "print_kernel"), ("build", "dims_of_kernel")]
-TRACE = [("fuse_graph", "trace"), ("trace", "to_text"), ("trace", "make_fx"), ("op", "from_text")]
+TRACE = [("fuse_graph", "trace"), ("trace", "run_traced"), ("trace", "make_fx")]
 SPLICE = [
     ("fuse_graph", "depends_on_itself"),
     ("fuse_graph", "splice"),
@@ -38,7 +38,7 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, module: str, name: str, error: Exc
         raise error
 
     monkeypatch.setattr(importlib.import_module(f"flashlight_mlir.bridge.{module}"), name, fail)
-    importlib.import_module("flashlight_mlir.bridge.op").launcher.cache_clear()
+    importlib.import_module("flashlight_mlir.op").launcher.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""A region's file runs alone: it imports torch and Triton only, agrees with eager, and says so where it does not."""
+"""A region's file, and a program's, runs alone: it imports torch and Triton only, agrees with eager, and says so where it does not."""
 
 import ast
 import os
@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+from programs import programs
 
+import flashlight_mlir
 from flashlight_mlir.bridge.explain import explain
 
 H = torch.float16
@@ -128,3 +130,30 @@ def test_a_derived_size_is_computed(tmp_path: Path) -> None:
     done = run(other, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "result 0: [12, 40, 16]" in done.stdout
+
+
+def looked_up(q, k, v, table, ids):
+    """A product that torch computes between two kernels, positions, and a constant of the program."""
+    bias = table[ids] * torch.tensor([0.5, 2.0, 1.0]).repeat(5)
+    s = (q @ k.mT + bias).softmax(-1) @ v.float()
+    return s, torch.sort(s, -1).values.logsumexp(-1)
+
+
+PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...]]] = {
+    p.name: (p.function, p.inputs(dtype=H)) for p in programs() if p.name in ("cross_entropy", "gqa_view", "lse_entropy")
+} | {"looked_up": (looked_up, (randn(9, 8), randn(15, 8), randn(15, 8), randn(4, 15), torch.tensor([1, 0, 1] * 3)))}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_has_one_too(name: str, tmp_path: Path) -> None:
+    f, inputs = PROGRAMS[name]
+    program = flashlight_mlir.compile(f, *inputs, target="sm_90")
+    text = program.file(*inputs)
+    assert imported(text) == {"inspect", "sys", "torch", "triton"}
+    done = run(text, tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    results = f(*inputs)
+    assert done.stdout.count(" ok\n") == (len(results) if isinstance(results, tuple) else 1)
+    wrong = run(text.replace("aten.exp(", "aten.sin("), tmp_path)
+    assert wrong.returncode == 1
+    assert "WRONG" in wrong.stdout

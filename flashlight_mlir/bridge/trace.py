@@ -11,45 +11,13 @@ from torch._inductor.decomposition import select_decomp_table
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.fx import Graph, GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
-from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, impl, register_impls
 
-from flashlight_mlir.backend.text import to_text
 from flashlight_mlir.bridge.build import Built
 from flashlight_mlir.bridge.nodes import hint
-from flashlight_mlir.bridge.op import KERNEL
 from flashlight_mlir.bridge.operands import formula, lane_axes, readable
 from flashlight_mlir.bridge.regions import Region, is_size
-from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.dialects.block import KernelOp
-from flashlight_mlir.expr import Expr
-from flashlight_mlir.interpreters import Frame, entry, interpreter, run
-from flashlight_mlir.interpreters.frame import value_of
-
-
-class SymbolicFrame(Frame):
-    """Sizes stay symbols."""
-
-    def size(self, expr: Expr) -> Any:
-        return value_of(expr, self.env({}))
-
-
-@register_impls
-class Calls(InterpreterFunctions):
-    """A kernel is a call of the op; an index that is a value cannot be looked at."""
-
-    def __init__(self, texts: dict[KernelOp, tuple[str, tuple[str, ...]]], frame: Frame):
-        self.texts, self.frame = texts, frame
-
-    @impl(KernelOp)
-    def run_kernel(self, _: Interpreter, op: KernelOp, args: PythonValues) -> PythonValues:
-        text, symbols = self.texts[op]
-        inputs = [readable(x, lanes) for x, lanes in zip(args, lane_axes(op), strict=False)]
-        return tuple(KERNEL(inputs, [self.frame.sizes[s] for s in symbols], text))
-
-    @impl(tx.TakeOp)
-    def run_take(self, _: Interpreter, op: tx.TakeOp, args: PythonValues) -> PythonValues:
-        taken = args[0].index_select(op.axis.value.data, args[1].reshape(-1).long())
-        return (taken.reshape(tuple(map(self.frame.size, tx.type_of(op.result).shape))),)
+from flashlight_mlir.host_graph import run_traced
 
 
 def size_node(graph: Graph, symbol: Any) -> Node | None:
@@ -69,6 +37,11 @@ def laid_out(x: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     return x.permute(order).clone(memory_format=torch.contiguous_format).permute([order.index(axis) for axis in range(like.dim())])
 
 
+def prepared(op: KernelOp, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """A kernel's inputs in the layout that its loads want."""
+    return [readable(x, lanes) for x, lanes in zip(inputs, lane_axes(op), strict=False)]
+
+
 def trace(built: Built, region: Region, symbols: Sequence[str], sizes: Sequence[Node]) -> GraphModule:
     """The host program on (sizes, then inputs), which stand in the graph's metadata as they stood in the region's."""
     fakes: list[Any] = [n.meta["val"] for n in region.inputs]
@@ -76,13 +49,9 @@ def trace(built: Built, region: Region, symbols: Sequence[str], sizes: Sequence[
     assert fake_mode is not None
     fakes = [x if isinstance(x, FakeTensor) else fake_mode.from_tensor(x) for x in fakes]  # constants of the graph are real
     values = [*(n.meta["val"] for n in sizes), *fakes]
-    kernels = [op for op in built.module.walk() if isinstance(op, KernelOp)]
-    texts = {op: (to_text(k), k.symbols) for op, k in zip(kernels, built.kernels, strict=True)}
-    func = entry(built.module)
 
     def host(*args: Any) -> list[torch.Tensor]:
-        frame = SymbolicFrame(dict(zip(symbols, args, strict=False)), native=True, device=fakes[0].device)
-        results = run(interpreter(built.module, frame, Calls(texts, frame)), func, args[len(sizes) :], native=True)
+        results = run_traced(built.module, built.kernels, dict(zip(symbols, args, strict=False)), args[len(sizes) :], prepared)
         return [laid_out(x, n.meta["val"]) for x, n in zip(results, region.outputs, strict=True)]
 
     with fake_mode:

@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from collections.abc import Iterable
 
-from flashlight_mlir.diagnostics import one_line
+from flashlight_mlir.diagnostics import one_line, short
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
@@ -28,11 +28,6 @@ def count(n: int, noun: str) -> str:
 def times(n: int) -> str:
     """``12 ×``, and nothing for once."""
     return f"{n} × " if n > 1 else ""
-
-
-def short(file: str) -> str:
-    """A file's name for people: of an installed package, what follows the folder of all packages."""
-    return one_line(file.rpartition("site-packages/")[2])
 
 
 def place(location: str | None) -> str:

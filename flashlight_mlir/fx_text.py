@@ -19,8 +19,7 @@ import torch
 from torch._ops import OpOverload
 from torch.fx import Node
 
-from flashlight_mlir.bridge.words import short
-from flashlight_mlir.diagnostics import one_line
+from flashlight_mlir.diagnostics import one_line, short
 from flashlight_mlir.frontend.locations import user_frame
 
 OP = re.compile(r"(aten|prims)\.([a-z_][a-z0-9_]*)\.([A-Za-z_][A-Za-z0-9_]*)\Z")
