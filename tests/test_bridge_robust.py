@@ -116,6 +116,14 @@ def interleaved(q: T, k: T, v: T) -> tuple[T, T]:
     return (a * y[..., None]) @ v, (b * x[..., None]) @ v
 
 
+def in_slices(q: T, k: T, v: T) -> T:
+    """Two chains write their results side by side: neither is computed for the other's place."""
+    o = torch.zeros_like(q)
+    for h in range(2):
+        o[:, h : h + 1] = softcap(q[:, h : h + 1], k[:, h : h + 1], v[:, h : h + 1])
+    return o * 2
+
+
 def cases() -> dict[str, Case]:
     q, k, v = x = tuple(qkv())
     keep, at = torch.rand(19, 19) > 0.3, torch.arange(3, 22)
@@ -171,6 +179,8 @@ def cases() -> dict[str, Case]:
         "tangents": (lambda q, k, v: torch.func.jvp(lambda q: softcap(q, k, v), (q,), (k,)), x, 1),
         "branches": (branches, x, 2),
         "interleaved": (interleaved, x, 1),
+        "a difference of two": (lambda q, k, v: (softcap(q, k, v) - 0.3 * softcap(k, q, v)).relu(), x, 2),
+        "in slices": (in_slices, x, 2),
     }
 
 

@@ -81,7 +81,7 @@ def _fuse_device(graph: Graph, device: torch.device, options: Options, report: R
     if not regions and not chains.borders:
         report.refusals.append(Refusal(GRAPH, None, "no contraction or reduction follows another"))
     for found in regions:
-        region = found.after(known.replaced)
+        region = found.after(known.replaced, known.gone)
         try:
             _fuse_region(region, known, report)
         except Exception as error:  # whatever fails in our part is left to Inductor
@@ -111,6 +111,8 @@ class Known:
     done: dict[str, Done | Exception] = field(default_factory=dict[str, "Done | Exception"])
     reasons: dict[str, str | None] = field(default_factory=dict[str, str | None])
     replaced: dict[Node, Node] = field(default_factory=dict[Node, Node])
+    gone: set[Node] = field(default_factory=set[Node])
+    """What only regions that are done had needed."""
     settled: set[Node] = field(default_factory=set[Node])
     """What the regions that are done depend on."""
 
@@ -133,6 +135,8 @@ class Known:
 
 
 def _fuse_region(region: Region, known: Known, report: Report) -> None:
+    if not region.outputs:
+        return
     last = region.members[-1]
     if (reason := known.left(region)) is not None:
         report.refusals.append(Refusal(str(last.target), location(last), reason))
@@ -150,6 +154,9 @@ def _fuse_region(region: Region, known: Known, report: Report) -> None:
         report.refusals.append(Refusal(str(last.target), location(last), reason))
         return
     known.replaced |= splice(known.graph, region, found.traced, sizes)
+    for node in reversed(region.nodes):
+        if all(user in known.gone for user in node.users):
+            known.gone.add(node)
     found.entry.copies += 1
     if found.entry not in report.regions:
         report.regions.append(found.entry)

@@ -5,7 +5,7 @@ A region is closed: no path leaves it and comes back. It may be too large: what 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from flashlight_mlir.frontend.handlers import VIEWS as RESHAPES
 from flashlight_mlir.frontend.locations import user_frame
 
 VIEWS = (*RESHAPES, "aten.expand.default")
+PLACES = ("aten.cat.default", "aten.slice_scatter.default", "aten.select_scatter.default")
+"""What puts several results into one: each of them would be computed for all its places."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +36,18 @@ class Region:
     members: tuple[Node, ...]
     """Its contractions and reductions."""
 
-    def after(self, replaced: Mapping[Node, Node]) -> Region:
-        """The region that reads the results of regions done before it from where they now come."""
-        if not any(n in replaced for n in (*self.inputs, *self.nodes)):
+    def after(self, replaced: Mapping[Node, Node], gone: Set[Node]) -> Region:
+        """What is left of it after the regions done before: their results are read, ``gone`` is what they made needless."""
+        if not any(n in replaced or n in gone for n in (*self.inputs, *self.nodes)):
             return self
-        nodes = tuple(n for n in self.nodes if n not in replaced)  # what another region gives as well is read
-        outputs = tuple(n for n in self.outputs if n not in replaced)
-        return replace(self, nodes=nodes, inputs=_read(nodes, self.constants), outputs=outputs)
+        nodes = tuple(n for n in self.nodes if n not in replaced and n not in gone)
+        members = tuple(n for n in self.members if n not in replaced and n not in gone)
+        computed = set(members)
+        for node in nodes:
+            if not computed.isdisjoint(node.all_input_nodes):
+                computed.add(node)
+        outputs = _given(nodes, computed, {*nodes, *gone})
+        return replace(self, nodes=nodes, inputs=_read(nodes, self.constants), outputs=outputs, members=members)
 
 
 def find_regions(graph: Graph, device: torch.device) -> tuple[list[Region], Chains]:
@@ -88,6 +95,7 @@ def is_size(node: Node) -> bool:
 def _inside(members: set[Node], chains: Chains) -> set[Node]:
     """The chain with the ops between its members and those right after it."""
     after = _computed(members, chains)
+    after -= _with_descendants({n for n in after if str(n.target) in PLACES}) - _with_ancestors(members, after)
     beyond = _with_descendants({u for n in after for u in n.users if u not in after and not is_size(u)})
     inside = {n for n in after if n not in beyond}
     while views := {n for n in inside if is_view(n) and not any(u in inside for u in n.users)}:
@@ -98,8 +106,13 @@ def _inside(members: set[Node], chains: Chains) -> set[Node]:
 def _region(members: set[Node], computed: set[Node], inside: set[Node], order: dict[Node, int]) -> Region:
     nodes = tuple(sorted(inside, key=order.__getitem__))
     constants = {n: value for n in _read(nodes, {}) if (value := constant(n)) is not None}
-    outputs = tuple(n for n in nodes if n in computed and any(u not in inside and not is_size(u) for u in n.users))
+    outputs = _given(nodes, computed, inside)
     return Region(nodes, _read(nodes, constants), constants, outputs, tuple(sorted(members, key=order.__getitem__)))
+
+
+def _given(nodes: Sequence[Node], computed: Set[Node], inside: Set[Node]) -> tuple[Node, ...]:
+    """What is computed and read from outside."""
+    return tuple(n for n in nodes if n in computed and any(u not in inside and not is_size(u) for u in n.users))
 
 
 def _read(nodes: Sequence[Node], constants: Iterable[Node]) -> tuple[Node, ...]:
@@ -116,6 +129,16 @@ def _computed(members: Iterable[Node], chains: Chains) -> set[Node]:
             if user not in found and chains.ours.get(user) == "cheap":
                 found.add(user)
                 stack.append(user)
+    return found
+
+
+def _with_ancestors(nodes: Iterable[Node], among: set[Node]) -> set[Node]:
+    found, stack = set(nodes), list(nodes)
+    while stack:
+        for node in stack.pop().all_input_nodes:
+            if node in among and node not in found:
+                found.add(node)
+                stack.append(node)
     return found
 
 
