@@ -110,6 +110,33 @@ def test_a_fold_that_is_not_full() -> None:
         evaluate(module, [torch.randn(3, 17)])
 
 
+def test_a_fold_for_some_rows_leaves_the_others_alone() -> None:
+    """The condition is a promise, and a broken one is seen: values up to ``limit`` change no maximum from 1 on if it is 1."""
+    text = """
+    func.func @f(%x: !tensor_ext.tensor<S, 8 : f32>, %y: !tensor_ext.tensor<S : f32>) -> !tensor_ext.tensor<S : f32> {
+      %r = loop.kernel @k(%X = %x, %Y = %y) dims [i = S, j = 8] {
+        %limit = arith.constant LIMIT : f32
+        %one = arith.constant 1.0 : f32
+        %start = loop.load %Y[i] : !loop.tile<i : f32>
+        %more = pointwise.lt %start, %one : !loop.tile<i : i1>
+        %m = loop.fold over [j] in [0, 8) if %more (%m0 = %start : !loop.tile<i : f32>) {
+          %0 = loop.load %X[i, j] : !loop.tile<i, j : f32>
+          %1 = pointwise.min %0, %limit : !loop.tile<i, j : f32>
+          %2 = loop.reduce max %1 over [j] : !loop.tile<i : f32>
+          %3 = pointwise.max %m0, %2 : !loop.tile<i : f32>
+          loop.yield %3
+        }
+        loop.store %m, 0[i]
+      } : !tensor_ext.tensor<S : f32>
+      func.return %r : !tensor_ext.tensor<S : f32>
+    }"""
+    x, y = torch.full((3, 8), 5.0), torch.tensor([-1.0, 1.0, 3.0])
+    (found,) = evaluate(parse(text.replace("LIMIT", "1.0")), [x, y])
+    assert found.tolist() == [1.0, 1.0, 3.0]
+    with pytest.raises(ValueError, match="changes the state where its condition is false"):
+        evaluate(parse(text.replace("LIMIT", "2.0")), [x, y])
+
+
 def test_a_load_out_of_bounds_is_an_error_unless_masked() -> None:
     shifted = "    %0 = loop.load %X[i, j - 1] : !loop.tile<i, j : f32>\n    loop.store %0, 0[i, j]"
     with pytest.raises(IndexError, match="a load leaves axis 1"):

@@ -15,7 +15,28 @@ from flashlight_mlir.interpreters.pointwise import TABLE
 S, T = State(0), State(0, 0.5)
 U, C, SMALL = Under(-2e3), Behind(-3e3, 0, 2.0), Unknown(2.0)
 DOMAIN: list[Value] = [0.0, 1.0, -1.0, 2.0, -math.inf, math.inf, S, T, State(1), UNKNOWN, U, C, SMALL, -5e3, -1e31]
-NAMES = ("select", "eq", "ne", "not", "and", "or", "max", "min", "add", "sub", "mul", "div", "exp", "exp2", "cast", "tanh")
+NAMES = (
+    "select",
+    "eq",
+    "ne",
+    "not",
+    "and",
+    "or",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "max",
+    "min",
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "exp",
+    "exp2",
+    "cast",
+    "tanh",
+)
 BOOLEAN = ("not", "and", "or")
 
 
@@ -87,6 +108,7 @@ CONCLUDES: list[tuple[str, list[Value], Value]] = [
     ("add", [SMALL, -5e3], Under(-4998.0)), ("add", [UNKNOWN, -5e3], UNKNOWN), ("sub", [-5e3, S], Behind(-5e3, 0, 1.0)),
     ("mul", [U, 2.0], Under(-4e3)), ("mul", [U, -1.0], UNKNOWN), ("mul", [C, 2.0], Behind(-3e3, 0, 4.0)), ("mul", [U, 0.0], UNKNOWN),
     ("max", [S, U], S), ("max", [U, -5e3], U), ("exp", [C], 0.0), ("exp2", [C], 0.0), ("exp", [U], 0.0), ("sub", [S, U], UNKNOWN),
+    ("lt", [U, -1.0], 1.0), ("ge", [U, -1.0], 0.0), ("gt", [-5e3, -1.0], 0.0), ("le", [U, -2e3], UNKNOWN), ("lt", [UNKNOWN, -1.0], UNKNOWN),
     ("select", [UNKNOWN, U, -5e3], U), ("select", [UNKNOWN, U, S], UNKNOWN), ("tanh", [SMALL], Unknown(1.0)), ("add", [C, 1.0], UNKNOWN),
 ]  # fmt: skip
 

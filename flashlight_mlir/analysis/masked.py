@@ -80,6 +80,8 @@ def _known(name: str, args: list[Value], needs: Needs, wide: bool) -> Value:
             return float(a == b)
         case "eq" | "ne" if {type(a), type(b)} == {float, State} and math.inf in (abs(x) for x in (a, b) if isinstance(x, float)):
             return float(name == "ne")  # a finite value is no infinity
+        case "lt" | "le" | "gt" | "ge":
+            return _compared(name, a, b)
         case "not" if isinstance(a, float):
             return 1.0 - a
         case "and":
@@ -130,6 +132,17 @@ def _sized(name: str, args: list[Value]) -> Value:
         case _:
             size = max(map(abs, ROWS[name].range)) if name in ROWS else math.inf
     return Unknown(size) if size < math.inf else UNKNOWN
+
+
+def _compared(name: str, a: Value, b: Value) -> Value:
+    """What models ask of a mask: is it below -1?"""
+    if name in ("gt", "ge"):
+        name, a, b = {"gt": "lt", "ge": "le"}[name], b, a
+    if isinstance(a, float) and isinstance(b, float):
+        return float(a < b if name == "lt" else a <= b)
+    if isinstance(a, Under) and isinstance(b, float) and a.limit < b:
+        return 1.0
+    return 0.0 if isinstance(b, Under) and isinstance(a, float) and b.limit < a else UNKNOWN
 
 
 def _either(a: Value, b: Value) -> Value:
