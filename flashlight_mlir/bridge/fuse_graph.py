@@ -6,7 +6,6 @@ import gc
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch._inductor.pattern_matcher import stable_topological_sort
@@ -95,11 +94,8 @@ class Done:
     traced: GraphModule | None
     declined: Sequence[tuple[str, str | None]]
     entry: RegionReport
-    symbols: Sequence[Any]
-    """torch's symbols, in the order of the traced graph's first inputs."""
-
-    def sizes(self, graph: Graph) -> list[Node]:
-        return [node for symbol in self.symbols if (node := size_node(graph, symbol)) is not None]
+    sizes: Sequence[Node]
+    """The traced graph's first inputs. Nodes, because torch may find two symbols equal later on."""
 
 
 @dataclass
@@ -148,12 +144,11 @@ def _fuse_region(region: Region, known: Known, report: Report) -> None:
             node = next((n for n in reversed(region.members) if location(n) == place), last)
             report.refusals.append(Refusal(str(node.target), location(node), reason, TF32 if reason.startswith(F32) else None))
         return
-    sizes = found.sizes(known.graph)
-    if depends_on_itself(region, sizes, known.settled):
+    if depends_on_itself(region, found.sizes, known.settled):
         reason = "it and another region would each wait for what the other computes"
         report.refusals.append(Refusal(str(last.target), location(last), reason))
         return
-    known.replaced |= splice(known.graph, region, found.traced, sizes)
+    known.replaced |= splice(known.graph, region, found.traced, found.sizes)
     for node in reversed(region.nodes):
         if all(user in known.gone for user in node.users):
             known.gone.add(node)
@@ -169,7 +164,7 @@ def _compile(graph: Graph, region: Region, target: str) -> Done:
     kernels = tuple(Kernel(k.title, k.source, built.dims.get(k.title, {})) for k in built.kernels)
     text = file_of(region, built, traced, list(found.values())) if traced else ""
     entry = RegionReport(lines_of(region), kernels, built.bytes_saved, built.flops, built.ir, tuple(built.remarks), text)
-    return Done(traced, tuple(dict.fromkeys(built.declined)), entry, [built.symbols[name] for name in found])
+    return Done(traced, tuple(dict.fromkeys(built.declined)), entry, list(found.values()))
 
 
 def lines_of(region: Region) -> tuple[str, ...]:
