@@ -125,3 +125,45 @@ func.func @window(%x: !tensor_ext.tensor<S, T : f32>, %keep: !tensor_ext.tensor<
   } : !tensor_ext.tensor<S : f32>
   func.return %r : !tensor_ext.tensor<S : f32>
 }
+
+// Two bounds on one side: after the nearer one, either predicate may be the false one, so both stay.
+// CHECK-LABEL: @both
+// CHECK:      loop.fold over [j] in [0, min(T, hi(i), 7))
+// CHECK:      loop.fold over [j] in [min(T, hi(i), 7), T) if %
+// CHECK:      pointwise.select %below_1
+// CHECK:      pointwise.select %prefix_1
+func.func @both(%x: !tensor_ext.tensor<S, T : f32>, %keep: !tensor_ext.tensor<T : i1>) -> !tensor_ext.tensor<S : f32> {
+  %r = loop.kernel @k(%X = %x, %Keep = %keep) dims [i = S, j = T] schedule [i grid 8, j stream 4] warps 4 stages 2 {
+    %ninf = arith.constant 0xff800000 : f32
+    %zero = arith.constant 0.0 : f32
+    %far = arith.constant -1.0e31 : f32
+    %hidden = arith.constant -3.0e31 : f32
+    %m, %l = loop.fold over [j] in [0, T) (%m0 = %ninf : !loop.tile<i : f32>, %l0 = %zero : !loop.tile<i : f32>) {
+      %p = loop.index i - j : !loop.tile<i, j : index>
+      %j = loop.index j : !loop.tile<j : index>
+      %n = arith.constant 0 : index
+      %w = arith.constant 7 : index
+      %below = pointwise.ge %p, %n : !loop.tile<i, j : i1>
+      %prefix = pointwise.lt %j, %w : !loop.tile<j : i1>
+      %k = loop.load %Keep[j] : !loop.tile<j : i1>
+      %0 = loop.load %X[i, j] : !loop.tile<i, j : f32>
+      %1 = pointwise.select %k, %0, %hidden : !loop.tile<i, j : f32>
+      %2 = pointwise.add %1, %far : !loop.tile<i, j : f32>
+      %3 = pointwise.select %below, %1, %2 : !loop.tile<i, j : f32>
+      %4 = pointwise.add %3, %far : !loop.tile<i, j : f32>
+      %5 = pointwise.select %prefix, %3, %4 : !loop.tile<i, j : f32>
+      %6 = loop.reduce max %5 over [j] : !loop.tile<i : f32>
+      %m1 = pointwise.max %m0, %6 : !loop.tile<i : f32>
+      %7 = pointwise.sub %5, %m1 : !loop.tile<i, j : f32>
+      %8 = pointwise.exp %7 : !loop.tile<i, j : f32>
+      %9 = loop.reduce sum %8 over [j] : !loop.tile<i : f32>
+      %10 = pointwise.sub %m0, %m1 : !loop.tile<i : f32>
+      %11 = pointwise.exp %10 : !loop.tile<i : f32>
+      %12 = pointwise.mul %l0, %11 : !loop.tile<i : f32>
+      %l1 = pointwise.add %12, %9 : !loop.tile<i : f32>
+      loop.yield %m1, %l1
+    }
+    loop.store %l, 0[i]
+  } : !tensor_ext.tensor<S : f32>
+  func.return %r : !tensor_ext.tensor<S : f32>
+}
