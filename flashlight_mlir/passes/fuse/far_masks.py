@@ -48,35 +48,40 @@ def is_far(value: SSAValue) -> bool:
 
 
 def bring_nearer(kernel: KernelOp) -> bool:
-    """Replace a finite mask beyond ``FAR`` by ``FAR``; False if there are several, or more than maxima and exponentials see it."""
+    """Replace a finite mask beyond ``FAR`` by ``FAR``; False if a score meets two, or more than maxima and exponentials see it."""
     found = [(op, k) for op in kernel.body.walk() if isinstance(op, PointwiseOp) for k, a in enumerate(op.args) if is_far(a)]
-    if not found:
-        return True
-    op, k = found[0]
-    if len(found) > 1 or kind(op) not in ("add", "sub", "select") or not _only_compared(op.results[0]):
+    met = {op for op, _ in found}
+    if len({number(op.args[k]) for op, k in found}) > 1 or len(met) < len(found):
         return False
-    constant = ConstantOp(FloatAttr(copysign(FAR, number(op.args[k]) or 0), f64))
-    constant.location = op.location
-    Rewriter.insert_op(constant, InsertPoint.before(op))
-    op.operands[k] = constant.result
+    if not all(kind(op) in ("add", "sub", "select") and _only_compared(op.results[0], met) for op, _ in found):
+        return False
+    for op, k in found:
+        constant = ConstantOp(FloatAttr(copysign(FAR, number(op.args[k]) or 0), f64))
+        constant.location = op.location
+        Rewriter.insert_op(constant, InsertPoint.before(op))
+        op.operands[k] = constant.result
     return True
 
 
-def _only_compared(score: SSAValue) -> bool:
-    return all(_compares(use.operation) for use in score.uses)
+def _only_compared(score: SSAValue, met: set[PointwiseOp]) -> bool:
+    """``met``: the ops that hide a score, and the sums that hidden scores entered. A sum of two would be -∞ in f32."""
+    return all(_compares(use.operation, met) for use in score.uses)
 
 
-def _compares(op: Operation) -> bool:
+def _compares(op: Operation, met: set[PointwiseOp]) -> bool:
     if isinstance(op, ReduceOp):
         return op.kind.data in ("max", "min")
-    if not isinstance(op, PointwiseOp):
+    if not isinstance(op, PointwiseOp) or op in met:
         return False
     match kind(op):
         case "exp":
             return True
         case "mul":
-            return any(number(a) is not None for a in op.args) and _only_compared(op.results[0])
-        case "add" | "sub" | "select" | "max" | "min":
-            return _only_compared(op.results[0])
+            return any(abs(number(a) or inf) <= 1 for a in op.args) and _only_compared(op.results[0], met)
+        case "add" | "sub":
+            met.add(op)
+            return _only_compared(op.results[0], met)
+        case "select" | "max" | "min":
+            return _only_compared(op.results[0], met)
         case _:
             return False
