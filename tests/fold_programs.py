@@ -104,6 +104,10 @@ ONE = "at = index j; yes = ge at #0; one = select yes w1 w1"
 SECOND = "y = load Y; my = reduce max y j; ty = sub y my; py = exp ty; ly = reduce sum py j; ny = div py ly"
 
 PROGRAMS = (
+    FoldProgram("rows of rows", "x = load X; a = reduce sum x j; r = reduce sum a i; t = mul x r; h = tanh t; o = reduce sum h j",
+        "o[i]", 1, 0, 4),
+    FoldProgram("nothing varies any more", "x = load X; m = reduce max x j; t = sub x m; c = sub t t; p = exp c; l = reduce sum p j;"
+        "w = reduce max l i; u = reduce sum l i; z = mul w u; g = load G; o = mul g z", "o[i]", 1, 0, 3),
     FoldProgram("weighted", f"{SCORES}; {WEIGHTS}; v = load V; o = contract n v j", "o[ie]", 3, 1),
     FoldProgram(
         "masked",

@@ -140,7 +140,7 @@ def looked_up(q, k, v, table, ids):
 
 
 PROGRAMS: dict[str, tuple[Callable[..., Any], tuple[torch.Tensor, ...]]] = {
-    p.name: (p.function, p.inputs(dtype=H)) for p in programs() if p.name in ("cross_entropy", "gqa_view", "lse_entropy")
+    p.name: (p.function, p.inputs(dtype=H)) for p in programs() if p.name in ("cross_entropy", "lse_entropy")
 } | {"looked_up": (looked_up, (randn(9, 8), randn(15, 8), randn(15, 8), randn(4, 15), torch.tensor([1, 0, 1] * 3)))}
 
 

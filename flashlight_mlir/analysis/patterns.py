@@ -237,6 +237,20 @@ def reduced(context: Context, kind: str, f: Term) -> Term:
     return context.pool.mul(f, count) if kind == "sum" else f
 
 
+def varying(pool: Pool, t: Term) -> list[Term]:
+    """The factors of a reduction, where nothing in it varies over some of its dims any more: N2 again, dim by dim."""
+    same = tuple(d for d in t.over if not any(d in a.dims for a in t.args))
+    if not same or (t.op == "reduce" and t.data[0] == "prod"):
+        return [t]
+    rest = tuple(d for d in t.over if d not in same)
+    if t.op == "contract":
+        inner = [pool.make("contract", t.args, (rest, *t.data[1:]))] if rest else list(t.args)
+    else:
+        inner = [pool.reduce(t.data[0], t.args[0], rest) if rest else t.args[0]]
+    summed = t.op == "contract" or t.data[0] == "sum"
+    return [*inner, pool.reduce("sum", pool.one(same), same)] if summed else inner
+
+
 def _number(t: Term) -> float:
     assert t.value is not None, "a power has a constant exponent"
     return t.value

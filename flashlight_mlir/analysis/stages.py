@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from flashlight_mlir.analysis.accumulators import Accumulator, describe
 from flashlight_mlir.analysis.empty import corrected
-from flashlight_mlir.analysis.patterns import Law, rebuild
+from flashlight_mlir.analysis.patterns import Law, rebuild, varying
 from flashlight_mlir.analysis.separate import Context, Refused
 from flashlight_mlir.analysis.terms import Pool, Term
 
@@ -33,12 +33,15 @@ class Stages:
         """The term with all its reductions separated."""
         if t not in self.memo:
             new = rebuild(self.pool, t, [corrected(self, a, frozenset(t.over)) if t.over else self.visit(a) for a in t.args])
-            if self.streamed.intersection(new.over) and new not in self.stage:
-                new = self.separate(t, new)
+            parts = [self.staged(t, part) for part in varying(self.pool, new)]
+            new = parts[0] if len(parts) == 1 else self.pool.mul(*parts)
             self.memo[t] = new
             if t in self.pool.origin:
                 self.pool.origin.setdefault(new, self.pool.origin[t])
         return self.memo[t]
+
+    def staged(self, old: Term, t: Term) -> Term:
+        return self.separate(old, t) if self.streamed.intersection(t.over) and t not in self.stage else t
 
     def separate(self, old: Term, t: Term) -> Term:
         ours = self.streamed.intersection(t.over)
@@ -57,7 +60,7 @@ class Stages:
         for r in new.below:
             if r not in self.stage and self.streamed.intersection(r.over):
                 self.stage[r] = level
-                if r.op == old.op and old in self.pool.origin:
+                if r.op == old.op:
                     self.pool.origin.setdefault(r, self.pool.origin[old])
         return new
 
