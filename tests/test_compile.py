@@ -143,3 +143,18 @@ def test_bad_requests() -> None:
     p = flashlight_mlir.compile(lambda x: x.exp() + 1, x)
     with pytest.raises(ValueError, match="the stages are import, fuse, tile, lower"):
         p.evaluate(x, stage="tiled")
+
+
+@pytest.mark.parametrize("lengths", [(5, 0), (0, 5), (0, 0)])
+def test_constant_lengths_of_zero_are_torch_s(lengths: tuple[int, int]) -> None:
+    """A fixed length of 0 is no kernel's, and no error of the compiler's; sums over nothing are 0, as in eager."""
+
+    def f(q, k):
+        return torch.softmax(q @ k.mT, -1) @ k, (q @ k.mT).sum(-1), torch.relu(k.sum(1)).softmax(-1)
+
+    x = tuple(torch.randn(2, n, 8) for n in lengths)
+    p = flashlight_mlir.compile(f, *x, target="sm_90")
+    assert not [r for r in p.remarks if r.rule == "compile"]
+    for stage in ("import", "fuse", "tile"):
+        for found, expected in zip(p.evaluate(*x, stage=stage), f(*x), strict=True):
+            torch.testing.assert_close(found, expected.double(), rtol=1e-5, atol=1e-6)

@@ -22,7 +22,12 @@ HORIZON = 100
 
 
 def fusible(op: object) -> bool:
-    return isinstance(op, FUSIBLE)
+    """A kernel may compute it: where a constant extent is 0, nothing is computed, and a sum over nothing is torch's."""
+    return isinstance(op, FUSIBLE) and not any(map(_is_empty, (*op.operands, *op.results)))
+
+
+def _is_empty(value: SSAValue) -> bool:
+    return isinstance(value.type, T.TensorType) and any(e.constant == 0 for e in value.type.shape)
 
 
 def peel(value: SSAValue) -> SSAValue:
