@@ -52,3 +52,32 @@ def test_reductions() -> None:
             for number in values(x, False) if found is not None else ():
                 actual = float(f(torch.full((3,), number, dtype=torch.float64), dim=0))
                 assert isfinite(actual) if found is FINITE else same(actual, found), (kind, number, found)
+
+
+PRECISE: list[tuple[str, tuple[Value, ...], Value]] = [
+    ("mul", (0.0, FINITE), 0.0), ("mul", (2.0, -3.0), -6.0), ("mul", (inf, 0.0), nan), ("mul", (2.0, FINITE), FINITE),
+    ("mul", (inf, FINITE), None), ("mul", (0.0, None), None), ("add", (-inf, FINITE), -inf), ("add", (-inf, inf), nan),
+    ("add", (1.0, FINITE), FINITE), ("add", (-inf, None), None), ("sub", (-inf, -inf), nan), ("sub", (FINITE, inf), -inf),
+    ("max", (-inf, FINITE), FINITE), ("max", (-inf, 0.0), 0.0), ("min", (inf, -inf), -inf), ("exp", (-inf,), 0.0), ("exp", (inf,), inf),
+    ("exp", (FINITE,), FINITE), ("log", (0.0,), -inf), ("log", (FINITE,), None), ("log", (-2.0,), nan), ("div", (0.0, 0.0), nan),
+    ("div", (1.0, 0.0), inf), ("div", (FINITE, 2.0), None), ("eq", (-inf, FINITE), 0.0), ("ne", (-inf, FINITE), 1.0),
+    ("eq", (FINITE, FINITE), None), ("eq", (-inf, None), None), ("isnan", (FINITE,), 0.0), ("isnan", (nan,), 1.0), ("isinf", (nan,), 0.0),
+    ("select", (1.0, nan, FINITE), nan), ("select", (0.0, nan, FINITE), FINITE), ("select", (None, nan, nan), nan),
+    ("select", (None, 0.0, nan), None), ("and", (0.0, None), 0.0), ("and", (1.0, 1.0), 1.0), ("and", (1.0, None), None),
+    ("or", (1.0, None), 1.0), ("or", (0.0, 0.0), 0.0), ("lt", (nan, 1.0), 0.0), ("ge", (1.0, 1.0), 1.0), ("gt", (1.0, 1.0), 0.0),
+    ("pow", (nan, FINITE), None), ("tanh", (nan,), nan), ("tanh", (FINITE,), FINITE), ("tanh", (-inf,), None), ("tanh", (None,), None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "args", "expected"), PRECISE, ids=str)
+def test_it_knows(name: str, args: tuple[Value, ...], expected: Value) -> None:
+    found = apply(name, args)
+    assert found is expected if not isinstance(expected, float) else same(found, expected)
+
+
+def test_it_knows_of_reductions() -> None:
+    for x in (0.0, nan, inf, -inf, FINITE):
+        assert reduce("sum", x) is x or same(reduce("sum", x), x)
+    for kind, x in (("sum", 1.0), ("sum", None), ("prod", 0.0), ("max", None)):
+        assert reduce(kind, x) is None
+    assert reduce("max", -inf) == -inf
