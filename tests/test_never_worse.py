@@ -111,3 +111,20 @@ def test_a_gather_that_many_windows_need_is_stored(windows: int, gathered: bool)
         )
     (region,) = report.regions
     assert ("tensor_ext.take" in region.ir["import"]) == gathered
+
+
+def gated(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """Heads are mixed after the softmax, and the result is read as one row of all heads."""
+    p = torch.softmax(q @ k.mT, -1)
+    o = torch.einsum("bhij,hg->bgij", p, w) @ v
+    return torch.nn.functional.gelu(o.transpose(2, 3).flatten(1, 2).unflatten(2, (7, 7)))
+
+
+def test_what_each_program_computes_again_is_counted() -> None:
+    """A program for each column of the result would multiply queries and keys again."""
+    q, k = (torch.randn(1, 8, 49, 32, dtype=torch.float16) for _ in range(2))
+    v = torch.randn(1, 8, 49, 128, dtype=torch.float16)
+    with torch.no_grad():
+        report = flashlight_mlir.explain(gated, target="sm_90")(q, k, v, torch.randn(8, 8, dtype=torch.float16))
+    assert not report.regions
+    assert any("by a vendor's library" in r.reason for r in report.refusals), report
