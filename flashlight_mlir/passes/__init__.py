@@ -18,6 +18,7 @@ ALL: dict[str, str] = {
     "choose-sizes": "flashlight_mlir.passes.tile.choose_sizes:ChooseSizesPass",
     "bound-by-mask": "flashlight_mlir.passes.tile.bound_by_mask:BoundByMaskPass",
     "split-by-mask": "flashlight_mlir.passes.tile.split_by_mask:SplitByMaskPass",
+    "narrow-masks": "flashlight_mlir.passes.tile.narrow_masks:NarrowMasksPass",
     "loop-to-block": "flashlight_mlir.passes.lower.loop_to_block:LoopToBlockPass",
 }
 """Pass name -> ``module:Class``, imported when used."""

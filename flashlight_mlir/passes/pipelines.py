@@ -20,7 +20,7 @@ PIPELINES: dict[str, tuple[str, ...]] = {
         "exp2",
     ),
     "online-softmax": ("separate", "fold"),
-    "tile": ("assign-roles", "choose-sizes", "bound-by-mask", "split-by-mask"),
+    "tile": ("assign-roles", "choose-sizes", "bound-by-mask", "split-by-mask", "narrow-masks"),
     "lower": ("loop-to-block", "canonicalize", "cse"),
 }
 """Pipeline name -> the passes (or pipelines) that it stands for."""

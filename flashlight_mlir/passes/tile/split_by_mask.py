@@ -61,8 +61,9 @@ from xdsl.transforms.dead_code_elimination import region_dce
 
 from flashlight_mlir.analysis.predicates import Edges, guards
 from flashlight_mlir.dialects.expr import ExprAttr
-from flashlight_mlir.dialects.loop import FoldOp, kernel_of
-from flashlight_mlir.dialects.pointwise import PointwiseOp, kind
+from flashlight_mlir.dialects.loop import FoldOp, dims_of, kernel_of
+from flashlight_mlir.dialects.pointwise import PointwiseOp, kind, result_type
+from flashlight_mlir.dialects.syntax import element_of
 from flashlight_mlir.expr import Expr, call
 
 
@@ -95,9 +96,23 @@ def hold(fold: FoldOp, known: list[tuple[SSAValue, bool]]) -> None:
             kept = _simplified(op, use.index, truth)
             if isinstance(kept, bool):
                 known.append((op.results[0], kept))
-            elif kept is not None and kept.type == op.results[0].type:
-                op.results[0].replace_all_uses_with(kept)
+            elif kept is not None:
+                _replace(op.results[0], kept)
     region_dce(fold.body)
+
+
+def _replace(old: SSAValue, new: SSAValue) -> None:
+    """``new`` may have fewer dims: it stands where what is computed from it keeps its type."""
+    for use in list(old.uses):
+        user = use.operation
+        if old.type != new.type:
+            if not isinstance(user, PointwiseOp):
+                continue
+            types = [new.type if k == use.index else a.type for k, a in enumerate(user.args)]
+            kept = user.result.type
+            if result_type(user.ROW, types, element_of(kept), dims_of(kept)) != kept:
+                continue
+        user.operands[use.index] = new
 
 
 def _simplified(op: PointwiseOp, operand: int, truth: bool) -> SSAValue | bool | None:
