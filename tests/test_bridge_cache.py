@@ -80,7 +80,7 @@ def test_a_folder_that_is_spoilt(cache: Path, tmp_path: Path) -> None:
     short, closed, full = (tmp_path / name for name in ("short", "closed", "full"))
     shutil.copytree(cache / "inductor", short / "inductor")
     stored = [p for folder in GRAPHS for p in (short / "inductor" / folder).rglob("*") if p.is_file()]
-    assert len(stored) == len(GRAPHS)
+    assert {p.relative_to(short / "inductor").parts[0] for p in stored} == set(GRAPHS)
     for path in stored:
         os.truncate(path, path.stat().st_size // 2)
     (closed / "inductor").mkdir(parents=True)

@@ -128,3 +128,18 @@ def test_what_each_program_computes_again_is_counted() -> None:
         report = flashlight_mlir.explain(gated, target="sm_90")(q, k, v, torch.randn(8, 8, dtype=torch.float16))
     assert not report.regions
     assert any("by a vendor's library" in r.reason for r in report.refusals), report
+
+
+def band(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    i, j = torch.arange(q.shape[-2])[:, None], torch.arange(k.shape[-2])[None]
+    mask = torch.where((j <= i) & (j > i - 1024), 0.0, torch.finfo(q.dtype).min).to(q.dtype)
+    return torch.softmax(torch.tanh(q @ k.mT / 50) * 50 + mask, -1) @ v
+
+
+def test_the_parts_of_a_range_are_counted_once() -> None:
+    """Five loops: mixed and whole tiles, and those of rows that saw nothing."""
+    q, k, v = (torch.randn(2, 8, 4096, 256, dtype=torch.bfloat16) for _ in range(3))
+    with torch.no_grad():
+        report = flashlight_mlir.explain(band, target="sm_90")(q, k, v)
+    (region,) = report.regions
+    assert region.kernels[0].source.count("for v") == 5

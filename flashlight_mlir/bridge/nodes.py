@@ -122,8 +122,9 @@ def is_vendors(node: Node, computed: set[Node], made: set[Node]) -> str | None:
         return None if x in computed and small else "a convolution: a vendor's library has it"
     (left, rows), (right, columns), length = sides(node)
     for side, other, width in ((left, right, columns), (right, left, rows)):
-        mixes = side in computed and max(length, width) <= HEADS
-        if _merges_rows(side) and other not in made and not mixes:
+        merged = _merged(side)
+        mixes = side in computed and max(length, width) <= HEADS and merged > 3  # the heads of pairs, not the features of rows
+        if merged and other not in made and not mixes:
             return "a product of all batches with one matrix: a vendor's library has it"
     if length <= WHOLE:
         return None
@@ -133,9 +134,10 @@ def is_vendors(node: Node, computed: set[Node], made: set[Node]) -> str | None:
     return f"a sum of {length} products whose rows fit no accumulator: a vendor's library has it"
 
 
-def _merges_rows(side: Node) -> bool:
-    """The rows of a factor are those of all batches."""
+def _merged(side: Node) -> int:
+    """The axes that a factor had, if its rows are those of all batches; else 0."""
     if str(side.target) not in VIEWS or not isinstance(source := side.args[0], Node):
-        return False
+        return 0
     own, inner = side.meta["val"], source.meta["val"]
-    return inner.dim() > 2 and (own.dim() == 2 or hint(own.shape[0]) == 1 != hint(inner.shape[0]))
+    merges = inner.dim() > 2 and (own.dim() == 2 or hint(own.shape[0]) == 1 != hint(inner.shape[0]))
+    return inner.dim() if merges else 0

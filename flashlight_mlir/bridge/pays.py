@@ -17,7 +17,7 @@ from flashlight_mlir.bridge.nodes import hint, kind, tensors
 from flashlight_mlir.bridge.regions import Region, is_view
 from flashlight_mlir.bridge.savings import Savings
 from flashlight_mlir.dialects import tensor_ext as tx
-from flashlight_mlir.dialects.loop import ContractOp, KernelOp, dims_of
+from flashlight_mlir.dialects.loop import ContractOp, FoldOp, KernelOp, dims_of
 from flashlight_mlir.passes.lower.dims import lane_counts
 
 
@@ -108,14 +108,15 @@ AGAIN = "products that each program computes again"
 def by_hand(kernel: KernelOp, savings: Savings) -> str | None:
     """Why a tiled kernel is slow: products that are no matrix products of two blocks are multiplied and summed lane by lane.
 
-    What lacks a dim of the grid is computed again for each of its tiles.
+    What lacks a dim of the grid is computed again for each of its tiles. A fold that continues another does a part of its work.
     """
     assert kernel.schedule
     counts = lane_counts(kernel)
     tiles = {p.dim: -(-savings.size(kernel.dims[p.dim]) // counts[p.dim]) for p in kernel.schedule.data.grid}
     lanes = dots = 0
     for op in kernel.body.walk():
-        if isinstance(op, ContractOp):
+        fold = op.parent_op()
+        if isinstance(op, ContractOp) and not (isinstance(fold, FoldOp) and fold.continues):
             dims = {d for v in (op.lhs, op.rhs) for d in dims_of(v.type)}
             work = 2 * prod(savings.size(kernel.dims[d]) for d in dims) * prod(n for d, n in tiles.items() if d not in dims)
             dots, lanes = (dots + work, lanes) if is_dot(op, counts) else (dots, lanes + work)

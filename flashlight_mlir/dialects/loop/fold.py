@@ -111,6 +111,12 @@ class FoldOp(IRDLOperation):
         return tuple(d.data for d in self.dim_names)
 
     @property
+    def continues(self) -> bool:
+        """Its state comes from another fold over the same dims: they are parts of one range."""
+        before = self.init[0].owner if self.init else None
+        return isinstance(before, FoldOp) and before.dims == self.dims and set(self.init) <= set(before.results)
+
+    @property
     def next_state(self) -> Sequence[SSAValue]:
         last = self.body.block.last_op
         assert isinstance(last, YieldOp)

@@ -140,7 +140,7 @@ class SplitByMask(RewritePattern):
         dim = op.dims[0]
         size = schedule.data.size(dim)
         lo, hi = op.ranges[dim]
-        if size is None or (isinstance(op.prev_op, FoldOp) and set(op.init) <= set(op.prev_op.results)):
+        if size is None or op.continues:
             return
         extent = kernel.dims[dim].constant
         if extent is not None and extent < size:
