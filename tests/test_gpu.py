@@ -135,7 +135,7 @@ def test_several_devices() -> None:
                 torch.testing.assert_close(got, expected, atol=2e-2, rtol=2e-2)
             for args in (b, a, b):
                 torch.testing.assert_close(each(*args), softcap(*args), atol=2e-2, rtol=2e-2)
-    assert regions(found) == 3
+    assert all(report.regions and not report.refusals for report in found)
 
 
 def test_offsets_beyond_31_bits() -> None:
