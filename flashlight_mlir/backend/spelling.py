@@ -22,17 +22,16 @@ DTYPES: dict[type[Attribute], str] = {
     BFloat16Type: "bfloat16",
     Float32Type: "float32",
     Float64Type: "float64",
+    IndexType: "int32",
 }
+INTEGERS: dict[Attribute, str] = {IntegerType(width): f"int{width}" for width in (1, 8, 16, 32, 64)}
 SHORT = (Float16Type, BFloat16Type)
 
 
 def dtype(element: Attribute) -> str:
     """``float32``, ``int64``, …; an ``index`` is an int32."""
-    for width in (1, 8, 16, 32, 64):
-        if element == IntegerType(width):
-            return f"int{width}"
-    if isinstance(element, IndexType):
-        return "int32"
+    if element in INTEGERS:
+        return INTEGERS[element]
     if type(element) in DTYPES:
         return DTYPES[type(element)]
     raise ValueError(f"no Triton dtype for {element}")
