@@ -177,7 +177,7 @@ class Program:
 
     def file(self, *inputs: Any) -> str:
         """A Python file that runs alone at the sizes of ``inputs``: kernels, launch, eager, and a check of one by the other."""
-        from flashlight_mlir.alone import program_file  # torch's tracer takes a second to import
+        from flashlight_mlir.export.file import program_file  # torch's tracer takes a second to import
 
         tensors, kernels = self._tensors(inputs), [launcher.kernel for launcher in self._host.launchers.values()]
         sizes = size_bindings(entry(self._module), tensors)

@@ -38,7 +38,7 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, module: str, name: str, error: Exc
         raise error
 
     monkeypatch.setattr(importlib.import_module(f"flashlight_mlir.bridge.{module}"), name, fail)
-    importlib.import_module("flashlight_mlir.op").launcher.cache_clear()
+    importlib.import_module("flashlight_mlir.export.op").launcher.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import torch
 from soak import Left, left, rounds
 
 from flashlight_mlir.bridge.graph_pass import COUNTERS
-from flashlight_mlir.op import launcher
+from flashlight_mlir.export.op import launcher
 
 HERE = Path(__file__).parent
 

@@ -1,4 +1,4 @@
-"""A region as one file that runs alone (``alone.py``): sizes that an input tells are read off it."""
+"""A region as one file that runs alone (``export/file.py``): sizes that an input tells are read off it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch.fx import GraphModule, Node
 
-from flashlight_mlir.alone import EAGER, FLOATS, FUSED, file_text, function, launched
 from flashlight_mlir.bridge.build import Built
 from flashlight_mlir.bridge.nodes import hint
 from flashlight_mlir.bridge.operands import ORDERED
 from flashlight_mlir.bridge.regions import Region, is_size
 from flashlight_mlir.diagnostics import one_line
-from flashlight_mlir.fx_text import lines_of, literal
+from flashlight_mlir.export.file import EAGER, FLOATS, FUSED, file_text, function, launched
+from flashlight_mlir.export.text import lines_of, literal
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from flashlight_mlir.bridge.nodes import hint
 from flashlight_mlir.bridge.operands import formula, lane_axes, readable
 from flashlight_mlir.bridge.regions import Region, is_size
 from flashlight_mlir.dialects.block import KernelOp
-from flashlight_mlir.host_graph import run_traced
+from flashlight_mlir.export.graph import run_traced
 
 
 def size_node(graph: Graph, symbol: Any) -> Node | None:

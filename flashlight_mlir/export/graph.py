@@ -13,10 +13,10 @@ from flashlight_mlir.backend.source import KernelSource
 from flashlight_mlir.backend.text import to_text
 from flashlight_mlir.dialects import tensor_ext as tx
 from flashlight_mlir.dialects.block import KernelOp
+from flashlight_mlir.export.op import KERNEL
 from flashlight_mlir.expr import Expr
 from flashlight_mlir.interpreters import Frame, entry, interpreter, run
 from flashlight_mlir.interpreters.frame import value_of
-from flashlight_mlir.op import KERNEL
 
 Prepared = Callable[[KernelOp, Sequence[torch.Tensor]], list[torch.Tensor]]
 

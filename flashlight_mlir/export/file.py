@@ -3,7 +3,7 @@
     python file.py                        # on a GPU
     TRITON_INTERPRET=1 python file.py     # on the CPU
 
-The file imports torch and Triton only. Names are numbers, ops and literals come from closed tables (``fx_text``).
+The file imports torch and Triton only. Names are numbers, ops and literals come from closed tables (``export/text.py``).
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from flashlight_mlir.backend.launch_text import launch_text
 from flashlight_mlir.backend.source import HEADER, KernelSource
 from flashlight_mlir.backend.text import from_text
 from flashlight_mlir.backend.triton import joined
-from flashlight_mlir.fx_text import lines_of, literal
-from flashlight_mlir.host_graph import run_traced
-from flashlight_mlir.op import KERNEL
+from flashlight_mlir.export.graph import run_traced
+from flashlight_mlir.export.op import KERNEL
+from flashlight_mlir.export.text import lines_of, literal
 
 HEAD = '''"""Fused: Triton kernels, their launch, the same in eager PyTorch, and a check of one by the other.
 
