@@ -95,9 +95,13 @@ class Builder:
         return self._constants[key]
 
     def size(self, size: Expr) -> SSAValue | Number:
-        """A size as a value: a number, or ``Σ 1`` over as many elements."""
+        """A size as a value: a number, or ``Σ 1`` over as many elements; a difference of sizes may be negative."""
         if size.constant is not None:
             return Number(size.constant)
+        if not size.is_nonnegative({}):
+            more, less = (Expr.total((m, sign * n) for m, n in size.terms if sign * n > 0) for sign in (1, -1))
+            if less.terms:
+                return self.pointwise("sub", self.tensor(more, torch.int64), self.tensor(less, torch.int64))
         ones = self.fill(1, (size,), torch.int64)
         return self.emit(tx.ReduceOp("sum", ones, [0]))
 
