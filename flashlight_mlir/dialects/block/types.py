@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from xdsl.dialects.builtin import DenseArrayBase, IntegerType, i64
 from xdsl.ir import Attribute, ParametrizedAttribute
@@ -73,7 +74,13 @@ def joint_shape(a: Sequence[int], b: Sequence[int]) -> tuple[int, ...]:
 
 def block(shape: Sequence[int], element: Attribute) -> Attribute:
     """``!block.tile<shape : element>``, or the plain scalar if there are no axes."""
-    return BlockType(DenseArrayBase.from_list(i64, list(shape)), element) if shape else element
+    return _block(tuple(shape), element) if shape else element
+
+
+@lru_cache(maxsize=1024)
+def _block(shape: tuple[int, ...], element: Attribute) -> BlockType:
+    """Kept: a kernel has few types and many values."""
+    return BlockType(DenseArrayBase.from_list(i64, shape), element)
 
 
 def shape_of(type: Attribute) -> tuple[int, ...]:

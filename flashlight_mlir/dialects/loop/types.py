@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from xdsl.dialects.builtin import ArrayAttr, StringAttr
 from xdsl.ir import Attribute, ParametrizedAttribute
@@ -70,7 +71,13 @@ class TileType(ParametrizedAttribute, Shaped):
 
 def tile(dims: Sequence[str], element: Attribute) -> Attribute:
     """``!loop.tile<dims : element>``, or the plain scalar if there are no dims."""
-    return TileType(ArrayAttr([StringAttr(d) for d in dims]), element) if dims else element
+    return _tile(tuple(dims), element) if dims else element
+
+
+@lru_cache(maxsize=1024)
+def _tile(dims: tuple[str, ...], element: Attribute) -> TileType:
+    """Kept: a kernel has few types and many values."""
+    return TileType(ArrayAttr([StringAttr(d) for d in dims]), element)
 
 
 def dims_of(type: Attribute) -> tuple[str, ...]:
