@@ -5,7 +5,7 @@
 // CHECK: %[[A:.*]] = pointwise.select %[[K:.*]], %[[NONE:.*]], %{{.*}} : !loop.tile<j : f32>
 // CHECK-NEXT: pointwise.add %{{.*}}, %[[A]] : !loop.tile<i, j : f32>
 // CHECK: %[[NO:.*]] = arith.constant 0.000000e+00 : f32
-// CHECK-NEXT: %[[FAR:.*]] = arith.constant -1.000000e+30 : f32
+// CHECK-NEXT: %[[FAR:.*]] = arith.constant -1.000000e+30 : f64
 // CHECK-NEXT: pointwise.select %[[K]], %[[FAR]], %[[NO]] : !loop.tile<j : f32>
 func.func @bias(%x: !tensor_ext.tensor<S, T : f32>, %keep: !tensor_ext.tensor<T : i1>) -> (!tensor_ext.tensor<S : f32>, !tensor_ext.tensor<S : f32>) {
   %r, %s = loop.kernel @k(%X = %x, %K = %keep) dims [i = S, j = T] {

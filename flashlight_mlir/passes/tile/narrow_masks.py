@@ -19,7 +19,7 @@ After:
         %k = loop.load %K[j] : !loop.tile<j : i1>
         %0 = loop.load %X[i, j] : !loop.tile<i, j : f32>
         %1 = arith.constant 0.000000e+00 : f32
-        %2 = arith.constant -1.000000e+30 : f32
+        %2 = arith.constant -1.000000e+30 : f64
         %3 = pointwise.select %k, %1, %2 : !loop.tile<j : f32>
         %4 = pointwise.add %0, %3 : !loop.tile<i, j : f32>
     …
@@ -37,7 +37,7 @@ from math import isfinite
 
 from xdsl.context import Context
 from xdsl.dialects.arith import ConstantOp
-from xdsl.dialects.builtin import AnyFloat, FloatAttr, ModuleOp
+from xdsl.dialects.builtin import AnyFloat, FloatAttr, ModuleOp, f64
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -78,7 +78,7 @@ class NarrowMask(RewritePattern):
                 continue
             order, element = list(kernel_of(op).dims), element_of(x.type)
             assert isinstance(element, AnyFloat)
-            none, far = ConstantOp(FloatAttr(0.0, element)), ConstantOp(FloatAttr(n, element))
+            none, far = ConstantOp(FloatAttr(0.0, element)), ConstantOp(FloatAttr(n, f64))  # a number, as it was
             bias = build("select", mask, *((none if a is x else far).result for a in (kept, hidden)), order=order)
             rewriter.replace(op, [none, far, bias, build("add", x, bias.result, order=order)])
             return
