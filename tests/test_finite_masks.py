@@ -131,6 +131,16 @@ def test_more_than_the_largest_number_is_infinite(f: Function) -> None:
     torch.testing.assert_close(flashlight_mlir.compile(f, *args)(*args), expected, rtol=2e-3, atol=2e-3, equal_nan=True)
 
 
+def test_a_mask_scaled_to_a_small_number_keeps_its_size() -> None:
+    """A hidden score is -3.4 here: another mask in its place, as far below the others, would be seen."""
+
+    def small(q: Tensor, k: Tensor, v: Tensor, keep: Tensor) -> Tensor:
+        return attend(1e-38 * scores(q, k).masked_fill(~keep[:, None], MIN), v)
+
+    args = inputs(length=40)
+    torch.testing.assert_close(flashlight_mlir.compile(small, *args)(*args), small(*args), rtol=2e-3, atol=2e-3)
+
+
 def test_in_f32() -> None:
     args = inputs(torch.float32)
     program = flashlight_mlir.compile(filled, *args)

@@ -18,6 +18,8 @@ from flashlight_mlir.dialects.syntax import element_of, is_float
 
 FAR = 2.0**126
 """Times log₂e it is a number of f32 (and of bf16); a score below FAR / 2²⁵ in size vanishes beside it."""
+LEAST = 2.0**64
+"""What scaling has to leave of it: a smaller number hides no more than its size says."""
 
 
 def loads_far(kernel: KernelOp) -> bool:
@@ -63,12 +65,12 @@ def bring_nearer(kernel: KernelOp) -> bool:
     return True
 
 
-def _only_compared(score: SSAValue, met: set[PointwiseOp]) -> bool:
+def _only_compared(score: SSAValue, met: set[PointwiseOp], size: float = FAR) -> bool:
     """``met``: the ops that hide a score, and the sums that hidden scores entered. A sum of two would be -∞ in f32."""
-    return all(_compares(use.operation, met) for use in score.uses)
+    return all(_compares(use.operation, met, size) for use in score.uses)
 
 
-def _compares(op: Operation, met: set[PointwiseOp]) -> bool:
+def _compares(op: Operation, met: set[PointwiseOp], size: float) -> bool:
     if isinstance(op, ReduceOp):
         return op.kind.data in ("max", "min")
     if not isinstance(op, PointwiseOp) or op in met:
@@ -77,11 +79,12 @@ def _compares(op: Operation, met: set[PointwiseOp]) -> bool:
         case "exp":
             return True
         case "mul":
-            return any(abs(number(a) or inf) <= 1 for a in op.args) and _only_compared(op.results[0], met)
+            size *= min(abs(number(a) or inf) for a in op.args)
+            return LEAST <= size <= FAR and _only_compared(op.results[0], met, size)
         case "add" | "sub":
             met.add(op)
-            return _only_compared(op.results[0], met)
+            return _only_compared(op.results[0], met, size)
         case "select" | "max" | "min":
-            return _only_compared(op.results[0], met)
+            return _only_compared(op.results[0], met, size)
         case _:
             return False
