@@ -156,3 +156,15 @@ def test_outputs_are_as_near_to_float64_as_eagers(name: str) -> None:
 
 def floats(output: Any) -> list[torch.Tensor]:
     return [x for x in tree_leaves(output) if isinstance(x, torch.Tensor) and x.is_floating_point()]
+
+
+def test_a_table_that_is_cut_to_a_symbolic_length() -> None:
+    """MPT's biases are the last of 256: their number is 256 - max(0, 256 - S), which the scores call S."""
+    module = model("Mpt", d_model=64, n_heads=4, n_layers=2, vocab_size=99, max_seq_len=256).float()
+    ours = fused(module, dynamic=True)
+    with torch.no_grad(), reports() as found:
+        for length in (24, 37):
+            inputs: Inputs = {"input_ids": ids(length), "use_cache": False}
+            for got, want in zip(floats(ours(**inputs)), floats(module(**inputs)), strict=True):
+                torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
+    assert regions(found) == 2

@@ -18,7 +18,7 @@ from xdsl.ir import Attribute, Block, Operation, SSAValue
 
 from flashlight_mlir.dialects import pointwise as pw
 from flashlight_mlir.dialects import tensor_ext as tx
-from flashlight_mlir.expr import Expr
+from flashlight_mlir.expr import Call, Expr
 from flashlight_mlir.frontend.dtypes import DTYPES, element
 
 Shape = tuple[Expr, ...]
@@ -221,12 +221,20 @@ class Builder:
         return result
 
 
+def _has_calls(size: Expr) -> bool:
+    return any(isinstance(atom, Call) for monomial, _ in size.terms for atom in monomial)
+
+
 def broadcast_shape(shapes: Sequence[Shape]) -> Shape:
-    """The shape that all broadcast to; sizes that torch found compatible differ only where one of them is 1."""
+    """The shape that all broadcast to; sizes that torch found compatible differ only where one of them is 1.
+
+    Of two ways to spell a size, the one without ``min``, ``max`` or a division is what other tensors have.
+    """
     rank = max(map(len, shapes), default=0)
     out = [ONE] * rank
     for shape in shapes:
         for k, n in enumerate(shape):
-            if n != ONE:
-                out[rank - len(shape) + k] = n
+            at = rank - len(shape) + k
+            if n != ONE and (out[at] == ONE or not _has_calls(n) or _has_calls(out[at])):
+                out[at] = n
     return tuple(out)
