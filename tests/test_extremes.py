@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from math import inf, isfinite, nan
 
@@ -37,11 +38,11 @@ def test_scalar_functions(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "torch_s"), [("sum", torch.sum), ("product", torch.prod)])
-def test_sums_and_products(name: str, torch_s: object) -> None:
+def test_sums_and_products(name: str, torch_s: Callable[[torch.Tensor], torch.Tensor]) -> None:
     for args in product(FLOATS, repeat=3):
         found = apply(name, args)
         for numbers in product(*(values(a, False) for a in args)) if found is not None else ():
-            actual = float(torch_s(torch.tensor(numbers, dtype=torch.float64)))  # type: ignore[operator]
+            actual = float(torch_s(torch.tensor(numbers, dtype=torch.float64)))
             assert isfinite(actual) if found is FINITE else same(actual, found), (name, numbers, found)
 
 

@@ -1,8 +1,9 @@
 """What a region computes before its first contraction: masks, biases, scales. What is dear and would be computed again is stored.
 
 A mask of comparisons costs less than to load it, and lets the compiler skip tiles. A table of buckets or a logarithm for each
-pair of positions, which every layer of a model or many batches read, is computed once for all of them, as the program says. So is a small
-table that heads and batches share: the sines of a rotary embedding take a kernel longer to compute, and to compile, than to load.
+pair of positions, which every layer of a model or many batches read, is computed once for all of them, as the program says. So is
+a small table that heads and batches share: the sines of a rotary embedding take a kernel longer to compute, and to compile, than to
+load.
 """
 
 from __future__ import annotations

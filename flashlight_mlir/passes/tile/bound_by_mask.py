@@ -24,8 +24,8 @@ After:
         %m = loop.fold over [j] in [0, min(T, hi(i))) (%m0 = %ninf : !loop.tile<i : f32>) {
     …
 
-A tile where the predicate is false everywhere (or true, if that is what masks) leaves the state alone (``analysis/idle.py``), so it need not be visited. The bound
-is an expression of the edges of the program's tile: ``hi(i)`` is where its rows end.
+A tile where the predicate is false everywhere (or true, if that is what masks) leaves the state alone (``analysis/idle.py``), so
+it need not be visited. The bound is an expression of the edges of the program's tile: ``hi(i)`` is where its rows end.
 
 Where a mask is a large finite number, a hidden score is idle only in rows that have seen a real one (law D8): the maximum is then
 so much larger that its exponential is 0. For the other rows, which average what is hidden, the fold goes on:
